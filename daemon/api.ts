@@ -1,0 +1,200 @@
+/** All that the client knows of the daemon: the control routes, their bodies, and the error codes. Imports nothing. */
+
+/** Why something could not be done. Part of the wire: names are added, never changed. */
+export type ErrorCode =
+  // what a person mends by logging in or by choosing another profile
+  | "LoginRequired"
+  | "SessionExpired"
+  | "ProfileRequired"
+  | "ProfileNotFound"
+  | "ProfileUnsupported"
+  | "ProfileNotAllowed"
+  | "AccessDenied"
+  // login and access keys
+  | "MfaSerialMissing"
+  | "MfaCodeMalformed"
+  | "MfaCodeRejected"
+  | "MfaCodeUsed"
+  | "AccessKeyMissing"
+  | "AccessKeyRejected"
+  // the store
+  | "KeychainLocked"
+  | "KeychainUnavailable"
+  | "StoreDamaged"
+  | "StoreWriteFailed"
+  // what a request may not do
+  | "TokenMissing"
+  | "TokenRejected"
+  | "HostRejected"
+  | "OriginRejected"
+  | "RouteNotFound"
+  | "MethodNotAllowed"
+  | "RequestMalformed"
+  // AWS
+  | "Unavailable"
+  // settings, files and the machine
+  | "UsageWrong"
+  | "SettingsInvalid"
+  | "ConfigMalformed"
+  | "PortTaken"
+  | "AlreadyRunning"
+  | "DaemonNotRunning"
+  | "SocketUnusable"
+  | "Interrupted"
+  | "Internal"
+
+/** An error as the control plane sends it. */
+export interface ErrorBody {
+  readonly code: ErrorCode
+  readonly message: string
+  readonly hint?: string
+}
+
+/** Which store keeps access keys and sessions. */
+export type StoreKind = "keychain" | "file" | "memory"
+
+export type SessionState = "signed-in" | "signed-out" | "expired"
+
+/** An MFA session (or the lack of one), as `status` shows it. Times are ISO 8601 in UTC, whole seconds. */
+export interface SessionStatus {
+  readonly sourceProfile: string
+  readonly state: SessionState
+  readonly accountId?: string
+  readonly arn?: string
+  readonly mfaSerial?: string
+  readonly expiration?: string
+}
+
+export type ProfileKind = "session" | "role" | "unsupported"
+
+export interface ProfileStatus {
+  readonly name: string
+  readonly kind: ProfileKind
+  /** The profile whose access key and MFA session are used. Absent when `kind` is `unsupported`. */
+  readonly sourceProfile?: string
+  readonly roleArn?: string
+  readonly region?: string
+  /** `ready`: credentials are held. `idle`: they are fetched at the first request. `login-required`, `refused`, `unsupported`: see `reason`. */
+  readonly state: "ready" | "idle" | "login-required" | "refused" | "unsupported"
+  readonly reason?: string
+  readonly expiration?: string
+  readonly fullUri: string
+}
+
+export interface LeaseStatus {
+  readonly id: string
+  readonly name: string
+  readonly profiles: readonly string[]
+  readonly scope: null
+  readonly createdAt: string
+  readonly expiration: string | null
+  readonly lastUsedAt: string | null
+}
+
+export interface Status {
+  readonly daemon: {
+    readonly version: string
+    readonly pid: number
+    readonly startedAt: string
+    readonly endpoint: string
+    readonly store: StoreKind
+    /** `ready`, or why the store cannot be read just now; it heals by itself. */
+    readonly storeState: "ready" | "locked" | "unavailable"
+  }
+  readonly sessions: readonly SessionStatus[]
+  readonly profiles: readonly ProfileStatus[]
+  readonly leases: readonly LeaseStatus[]
+  /** What a person should know, a sentence each: a config file that cannot be read, a session that could not be kept. */
+  readonly warnings: readonly string[]
+}
+
+/** Who a set of credentials is, as STS GetCallerIdentity answers. */
+export interface Identity {
+  readonly accountId: string
+  readonly arn: string
+  readonly userId: string
+}
+
+/** What a login needs to know before it asks a person for a code. */
+export interface LoginPlan {
+  readonly profile: string
+  readonly sourceProfile: string
+  readonly mfaSerial: string
+  /** The profile's `mfa_process`: a command that prints the MFA code. */
+  readonly mfaProcess?: string
+}
+
+/** A change that was made, and what did not go as well as it could have. */
+export interface Changed {
+  readonly warnings: readonly string[]
+}
+
+/**
+ * Every control route: what is sent, what is answered. `GET` bodies travel as the query string.
+ * An error answers with its status and an `ErrorBody`.
+ */
+export interface ControlRoutes {
+  "GET /status": { readonly body: Record<string, never>; readonly answer: Status }
+  "GET /environment": {
+    readonly body: { readonly profile?: string }
+    readonly answer: ShellEnvironment
+  }
+  "GET /whoami": {
+    readonly body: { readonly profile: string }
+    readonly answer: Identity & { readonly profile: string; readonly expiration: string }
+  }
+  "GET /login-plan": { readonly body: { readonly profile: string }; readonly answer: LoginPlan }
+  "POST /login": {
+    readonly body: {
+      readonly profile: string
+      readonly mfaCode: string
+      /** 900 to 129,600. */
+      readonly durationSeconds: number
+    }
+    readonly answer: Changed & { readonly session: SessionStatus; readonly profiles: readonly string[] }
+  }
+  "POST /logout": {
+    /** Profiles to log out, or all of them. A role profile names its source profile's session. */
+    readonly body: { readonly profiles: readonly string[]; readonly all: boolean }
+    readonly answer: Changed & { readonly sourceProfiles: readonly string[] }
+  }
+  "POST /lock": { readonly body: Record<string, never>; readonly answer: Changed & { readonly sessions: number } }
+  "POST /refresh": {
+    readonly body: { readonly profile: string }
+    readonly answer: { readonly profile: string; readonly expiration: string }
+  }
+  "POST /access-keys": {
+    readonly body: {
+      readonly profile: string
+      readonly accessKeyId: string
+      readonly secretAccessKey: string
+      readonly mfaSerial?: string
+    }
+    /** `durable` is false in the memory store: a restart forgets the key. */
+    readonly answer: Identity & { readonly profile: string; readonly durable: boolean; readonly mfaSerial?: string }
+  }
+  "DELETE /access-keys": {
+    readonly body: { readonly profile: string }
+    readonly answer: Changed & { readonly profile: string }
+  }
+  "POST /unlock": { readonly body: { readonly passphrase: string }; readonly answer: Changed }
+}
+
+export type ControlRoute = keyof ControlRoutes
+
+/** What `env` needs to print shell lines. The daemon keeps it in `endpoint.json` too, so that a shell starts without asking. */
+export interface ShellEnvironment {
+  readonly profile: string
+  readonly fullUri: string
+  readonly tokenFile: string
+  readonly region?: string
+}
+
+/** `endpoint.json` under state: written by the daemon at start and whenever the profiles change; holds no secret. */
+export interface EndpointFile {
+  readonly endpoint: string
+  readonly tokenFile: string
+  readonly defaultProfile: string | null
+  /** Every servable profile and its region. */
+  readonly profiles: Readonly<Record<string, { readonly region?: string }>>
+}

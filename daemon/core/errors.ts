@@ -1,0 +1,258 @@
+/**
+ * The one error class, and one factory for each thing that can go wrong. Messages say what could not be done, to what,
+ * and why, in lower case; the hint is a command to run. Neither ever holds a secret.
+ */
+import type { ErrorBody, ErrorCode } from "../api.ts"
+
+interface Details {
+  readonly hint?: string | undefined
+  readonly cause?: unknown
+  readonly retryAfterMs?: number | undefined
+}
+
+export class CreddError extends Error {
+  readonly code: ErrorCode
+  readonly hint: string | undefined
+  /** How long AWS asked to be left alone, where it did. */
+  readonly retryAfterMs: number | undefined
+
+  constructor(code: ErrorCode, message: string, details: Details = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause })
+    this.name = "CreddError"
+    this.code = code
+    this.hint = details.hint
+    this.retryAfterMs = details.retryAfterMs
+  }
+}
+
+/** Whether asking AWS again later may help. Everything else is final until a person acts. */
+export function isPassing(error: unknown): boolean {
+  return error instanceof CreddError && error.code === "Unavailable"
+}
+
+/** The error as the control plane sends it; what is not ours leaves no detail. */
+export function errorBody(error: unknown): ErrorBody {
+  if (!(error instanceof CreddError)) {
+    return { code: "Internal", message: "the daemon met an error of its own", hint: "see the daemon's log" }
+  }
+  return error.hint === undefined
+    ? { code: error.code, message: error.message }
+    : { code: error.code, message: error.message, hint: error.hint }
+}
+
+// Profiles and sessions
+
+export const loginRequired = (profile: string, sourceProfile: string): CreddError =>
+  new CreddError("LoginRequired", `profile "${profile}" has no MFA session`, { hint: login(sourceProfile) })
+
+export const sessionExpired = (sourceProfile: string, endedAt: number): CreddError =>
+  new CreddError("SessionExpired", `the MFA session for profile "${sourceProfile}" ended at ${clockTime(endedAt)}`, {
+    hint: login(sourceProfile),
+  })
+
+export const sessionRejected = (sourceProfile: string, cause: unknown): CreddError =>
+  new CreddError("SessionExpired", `AWS no longer accepts the MFA session for profile "${sourceProfile}"`, {
+    hint: login(sourceProfile),
+    cause,
+  })
+
+export const profileRequired = (names: readonly string[]): CreddError =>
+  new CreddError(
+    "ProfileRequired",
+    names.length === 0 ? "no profile is set up yet" : `name a profile: ${names.join(", ")}`,
+    { hint: names.length === 0 ? "run: credd add PROFILE" : "run: credd status" },
+  )
+
+export const profileNotFound = (profile: string, similar: string | undefined): CreddError =>
+  new CreddError(
+    "ProfileNotFound",
+    similar === undefined
+      ? `profile "${profile}" is not known`
+      : `profile "${profile}" is not known; did you mean "${similar}"?`,
+    { hint: "run: credd status" },
+  )
+
+export const profileUnsupported = (profile: string, reason: string): CreddError =>
+  new CreddError("ProfileUnsupported", `profile "${profile}" cannot be served: ${reason}`, {
+    hint: "run: credd status",
+  })
+
+export const profileNotAllowed = (profile: string, lease: string): CreddError =>
+  new CreddError("ProfileNotAllowed", `lease "${lease}" may not read profile "${profile}"`, {
+    hint: `run: credd env ${word(profile)}`,
+  })
+
+// Login and access keys
+
+export const mfaSerialMissing = (profile: string): CreddError =>
+  new CreddError("MfaSerialMissing", `profile "${profile}" has no mfa_serial`, {
+    hint: `add mfa_serial = arn:aws:iam::ACCOUNT:mfa/DEVICE to its section in the AWS config file, then run: ${loginCommand(profile)}`,
+  })
+
+export const mfaCodeMalformed = (): CreddError =>
+  new CreddError("MfaCodeMalformed", "an MFA code is six digits", {
+    hint: "run: credd login, and type the code shown now",
+  })
+
+export const mfaCodeRejected = (profile: string, cause: unknown): CreddError =>
+  new CreddError("MfaCodeRejected", `AWS refused the MFA code for profile "${profile}": wrong, or used before`, {
+    hint: `wait for the next code, then run: ${loginCommand(profile)}`,
+    cause,
+  })
+
+export const mfaCodeUsed = (profile: string): CreddError =>
+  new CreddError("MfaCodeUsed", `this MFA code was sent for profile "${profile}" already; AWS takes a code once`, {
+    hint: `wait for the next code, then run: ${loginCommand(profile)}`,
+  })
+
+/** The code went out and no answer came: AWS may have taken it, so it is never sent again. */
+export const loginUnanswered = (profile: string, cause: CreddError): CreddError =>
+  new CreddError("Unavailable", `could not log in to profile "${profile}": ${cause.message}`, {
+    hint: `the code is spent; wait for the next one, then run: ${loginCommand(profile)}`,
+    cause,
+  })
+
+export const durationOutOfRange = (): CreddError =>
+  new CreddError("UsageWrong", "an MFA session lasts 900 s to 129,600 s (15m to 36h)", {
+    hint: "run: credd login --duration 12h",
+  })
+
+export const accessKeyMissing = (profile: string): CreddError =>
+  new CreddError("AccessKeyMissing", `no access key is kept for profile "${profile}"`, {
+    hint: `run: credd add ${word(profile)}`,
+  })
+
+export const accessKeyMalformed = (): CreddError =>
+  new CreddError("UsageWrong", "an access key is an id that begins with AKIA and a secret of 40 characters", {
+    hint: "paste the two values as the console shows them",
+  })
+
+export const accessKeyRejected = (what: string, cause: unknown): CreddError =>
+  new CreddError("AccessKeyRejected", `AWS does not accept ${what}`, {
+    hint: "check that the key is active in the IAM console, then run: credd add PROFILE",
+    cause,
+  })
+
+// The store
+
+export const keychainLocked = (): CreddError =>
+  new CreddError("KeychainLocked", "the keychain is locked", {
+    hint: "unlock it by logging in to the desktop; credd goes on by itself within 5 s",
+  })
+
+export const fileStoreLocked = (): CreddError =>
+  new CreddError("KeychainLocked", "the file store is locked: it needs its passphrase", {
+    hint: "run: credd unlock",
+  })
+
+export const keychainUnavailable = (why: string, cause?: unknown): CreddError =>
+  new CreddError("KeychainUnavailable", `could not reach the keychain: ${why}`, {
+    hint: 'choose another store: set store = "file" (encrypted) or store = "memory" in config.toml; run: credd config',
+    cause,
+  })
+
+export const passphraseRejected = (): CreddError =>
+  new CreddError("KeychainLocked", "the passphrase does not open the file store", { hint: "run: credd unlock" })
+
+export const unlockNotNeeded = (kind: string): CreddError =>
+  new CreddError("UsageWrong", `the ${kind} store takes no passphrase`, { hint: "run: credd config" })
+
+export const storeDamaged = (what: string, cause?: unknown): CreddError =>
+  new CreddError("StoreDamaged", `could not read ${what}: it is damaged`, {
+    hint: "move it aside, then run: credd add PROFILE",
+    cause,
+  })
+
+export const storeWriteFailed = (what: string, why: string, cause?: unknown): CreddError =>
+  new CreddError("StoreWriteFailed", `could not write ${what}: ${why}`, {
+    hint: "what was stored before is unchanged; mend the cause and run the command again",
+    cause,
+  })
+
+// What a request may not do
+
+export const tokenMissing = (): CreddError =>
+  new CreddError("TokenMissing", "no Authorization header; the tool may be too old for token files", {
+    hint: "run: credd env --inline",
+  })
+
+export const tokenRejected = (): CreddError =>
+  new CreddError("TokenRejected", "the authorization token is not valid", { hint: 'run: eval "$(credd env)"' })
+
+export const hostRejected = (): CreddError =>
+  new CreddError("HostRejected", "the Host header is not this server's", { hint: "use http://127.0.0.1 and the port" })
+
+export const originRejected = (): CreddError =>
+  new CreddError("OriginRejected", "requests from web pages and through proxies are refused", {
+    hint: "run: credd env",
+  })
+
+export const routeNotFound = (): CreddError =>
+  new CreddError("RouteNotFound", "there is no such path", { hint: "run: credd env" })
+
+export const methodNotAllowed = (): CreddError =>
+  new CreddError("MethodNotAllowed", "only GET and HEAD are allowed", { hint: "run: credd env" })
+
+export const requestMalformed = (why: string): CreddError => new CreddError("RequestMalformed", why)
+
+// AWS
+
+export const accessDenied = (what: string, cause: unknown): CreddError =>
+  new CreddError("AccessDenied", `AWS refused ${what}`, {
+    hint: "run: credd whoami, and check the role's trust policy",
+    cause,
+  })
+
+export const stsRefused = (what: string, why: string, cause: unknown): CreddError =>
+  new CreddError("AccessDenied", `STS refused ${what}: ${why}`, {
+    hint: "check the profile in the AWS config file",
+    cause,
+  })
+
+/** AWS cannot be reached, throttles, or answers nonsense: passing, and worth another try. */
+export const stsUnavailable = (where: string, why: string, details: Details = {}): CreddError =>
+  new CreddError("Unavailable", `could not reach STS in ${where}: ${why}`, { hint: "run: credd status", ...details })
+
+export const stillRenewing = (profile: string): CreddError =>
+  new CreddError("Unavailable", `credentials for profile "${profile}" are on their way`, { hint: "try again" })
+
+// Settings, files and the machine
+
+export const settingsInvalid = (where: string, why: string): CreddError =>
+  new CreddError("SettingsInvalid", `${where}: ${why}`, { hint: "run: credd config" })
+
+export const configMalformed = (file: string, line: number, why: string): CreddError =>
+  new CreddError("ConfigMalformed", `${file}:${line}: ${why}`, { hint: `mend line ${line} of ${file}` })
+
+export const portTaken = (port: number, holder: string): CreddError =>
+  new CreddError("PortTaken", `port ${port} is held by ${holder}`, {
+    hint: "end that program, or set another port: CREDD_PORT=9913 credd daemon",
+  })
+
+export const alreadyRunning = (pid: number | undefined): CreddError =>
+  new CreddError("AlreadyRunning", `credd is already running${pid === undefined ? "" : ` (pid ${pid})`}`, {
+    hint: "run: credd status",
+  })
+
+export const socketUnusable = (path: string, why: string): CreddError =>
+  new CreddError("SocketUnusable", `cannot use the socket ${path}: ${why}`, {
+    hint: "set CREDD_HOME or XDG_RUNTIME_DIR to a short path that only you can reach",
+  })
+
+/** A profile name as a shell word, for hints that people paste. */
+export function word(name: string): string {
+  return /^[\w@%+=:,./-]+$/.test(name) ? name : `'${name.replaceAll("'", `'\\''`)}'`
+}
+
+function loginCommand(profile: string): string {
+  return `credd login ${word(profile)}`
+}
+
+function login(profile: string): string {
+  return `run: ${loginCommand(profile)}`
+}
+
+function clockTime(epochMs: number): string {
+  const at = new Date(epochMs)
+  return `${String(at.getHours()).padStart(2, "0")}:${String(at.getMinutes()).padStart(2, "0")}`
+}

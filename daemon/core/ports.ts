@@ -1,0 +1,88 @@
+/** What the core needs of the outside: one small interface each, implemented by an adapter and by a fake. */
+import type { Identity, StoreKind } from "../api.ts"
+import type { AccessKey, Credentials, KeptAccessKey, MfaSession } from "./credentials.ts"
+
+export interface Clock {
+  /** AWS's time as far as it is known (this machine's, mended by the `Date` of STS answers), in epoch milliseconds. */
+  now(): number
+  /** Calls back once, after `ms` of this machine's time. Returns what cancels it. */
+  after(ms: number, callback: () => void): () => void
+}
+
+/** Where an STS call goes. */
+export interface StsTarget {
+  readonly region: string
+  /** From `AWS_ENDPOINT_URL_STS` or the config file; AWS's regional endpoint when absent. */
+  readonly endpoint?: string
+}
+
+export interface SessionRequest {
+  readonly mfaSerial: string
+  readonly mfaCode: string
+  readonly durationSeconds: number
+}
+
+export interface RoleRequest {
+  readonly roleArn: string
+  readonly roleSessionName: string
+  readonly durationSeconds: number
+  readonly externalId?: string
+}
+
+/**
+ * AWS STS. Every call has a deadline of its own and throws a CreddError: `Unavailable` when asking again later may
+ * help, any other code when it will not.
+ */
+export interface Sts {
+  getCallerIdentity(as: AccessKey | Credentials, target: StsTarget): Promise<Identity>
+  /** Sends the code at most once, whatever happens. */
+  getSessionToken(key: AccessKey, request: SessionRequest, target: StsTarget): Promise<Credentials>
+  assumeRole(as: Credentials, request: RoleRequest, target: StsTarget): Promise<Credentials>
+}
+
+/**
+ * Access keys and MFA sessions at rest. A read or write is whole or not at all. Throws `KeychainLocked`,
+ * `KeychainUnavailable`, `StoreDamaged` or `StoreWriteFailed`; never prompts, never blocks longer than 3 s.
+ */
+export interface SecretStore {
+  readonly kind: StoreKind
+  /** Source profiles that have an access key. Answers while the store is locked, where the store can. */
+  accessKeyProfiles(): Promise<readonly string[]>
+  readAccessKey(profile: string): Promise<KeptAccessKey | undefined>
+  writeAccessKey(profile: string, key: KeptAccessKey): Promise<void>
+  removeAccessKey(profile: string): Promise<void>
+  readSessions(): Promise<readonly MfaSession[]>
+  writeSession(session: MfaSession): Promise<void>
+  removeSessions(sourceProfiles: readonly string[]): Promise<void>
+  /** Gives the passphrase to a store that needs one (`file`); the others refuse. */
+  unlock(passphrase: string): Promise<void>
+}
+
+/** One profile's keys, from `~/.aws/config` and `~/.aws/credentials` together. Long-lived secrets never come in. */
+export interface ProfileSection {
+  readonly name: string
+  readonly keys: Readonly<Record<string, string>>
+  /** Whether either file holds a plain-text access key for it. */
+  readonly hasStaticKey: boolean
+}
+
+/** A reading of the AWS files. */
+export interface ProfileFiles {
+  readonly sections: ReadonlyMap<string, ProfileSection>
+  /** Why the newest reading was not usable (`file`, line, what), while an older one still serves. */
+  readonly problem?: string
+}
+
+export interface ProfileSource {
+  /** The last good reading, from memory. */
+  current(): ProfileFiles
+  /** Reads again if a file has changed; tells whether anything did. */
+  reload(): Promise<boolean>
+}
+
+export interface Log {
+  debug(event: string, facts?: Readonly<Record<string, unknown>>): void
+  info(event: string, facts?: Readonly<Record<string, unknown>>): void
+  warn(event: string, facts?: Readonly<Record<string, unknown>>): void
+  error(event: string, facts?: Readonly<Record<string, unknown>>): void
+}
