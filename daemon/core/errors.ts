@@ -154,6 +154,12 @@ export const keychainUnavailable = (why: string, cause?: unknown): CreddError =>
 export const passphraseRejected = (): CreddError =>
   new CreddError("KeychainLocked", "the passphrase does not open the file store", { hint: "run: credd unlock" })
 
+export const passphraseTooShort = (least: number): CreddError =>
+  new CreddError("UsageWrong", `a passphrase has at least ${least} characters`, { hint: "run: credd unlock" })
+
+export const storeUnsafe = (path: string, why: string): CreddError =>
+  new CreddError("KeychainUnavailable", `cannot use the store ${path}: ${why}`, { hint: "run: credd config" })
+
 export const unlockNotNeeded = (kind: string): CreddError =>
   new CreddError("UsageWrong", `the ${kind} store takes no passphrase`, { hint: "run: credd config" })
 

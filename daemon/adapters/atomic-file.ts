@@ -1,0 +1,44 @@
+/** Writes a file whole or not at all: a temporary file beside it, flushed, then renamed over it. */
+import { randomBytes } from "node:crypto"
+import { open, rename, rm } from "node:fs/promises"
+import { dirname } from "node:path"
+import { storeWriteFailed } from "../core/errors.ts"
+import { errnoCode } from "./errno.ts"
+
+const reasons: Readonly<Record<string, string>> = {
+  ENOSPC: "the disk is full",
+  EDQUOT: "the disk quota is used up",
+  EROFS: "the file system is read-only",
+  EACCES: "permission denied",
+  EIO: "the disk reported an error",
+}
+
+/** Throws `StoreWriteFailed`; what stood there before is then unchanged. */
+export async function writeFileAtomic(path: string, data: string | Uint8Array, mode = 0o600): Promise<void> {
+  const temporary = `${path}.${randomBytes(6).toString("hex")}.tmp`
+  try {
+    const file = await open(temporary, "wx", mode)
+    try {
+      // Not fs.writeSync: on a full disk it writes a part and reports no error.
+      await file.writeFile(data)
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    await rename(temporary, path)
+    await syncFolder(dirname(path))
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => undefined)
+    throw storeWriteFailed(path, reasons[errnoCode(error)] ?? (errnoCode(error) || "the write failed"), error)
+  }
+}
+
+/** Makes the rename itself survive a power cut. */
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, "r")
+  try {
+    await folder.sync()
+  } finally {
+    await folder.close()
+  }
+}

@@ -1,0 +1,117 @@
+/** Opens the two doors: the loopback port and the Unix socket; and says who is in the way when one cannot be opened. */
+import { chmod, lstat, mkdir, readFile, readdir, readlink, unlink } from "node:fs/promises"
+import { connect, type AddressInfo, type Server } from "node:net"
+import { dirname } from "node:path"
+import { CreddError, alreadyRunning, portTaken, socketUnusable } from "../core/errors.ts"
+import { socketPathLimit } from "../paths.ts"
+import { errnoCode } from "./errno.ts"
+
+export const loopback = "127.0.0.1"
+
+/** Listens on 127.0.0.1 only; 0 takes any free port. Throws `PortTaken`, naming the holder; never moves to another port. */
+export async function listenOnPort(server: Server, port: number): Promise<number> {
+  try {
+    await listening(server, { host: loopback, port, backlog: 511 })
+  } catch (error) {
+    if (["EADDRINUSE", "EACCES"].includes(errnoCode(error))) throw portTaken(port, await holderOf(port))
+    throw error
+  }
+  return addressOf(server).port
+}
+
+/**
+ * Listens on a Unix socket that only this user can reach. A socket that nobody answers on (a daemon that was killed) is
+ * taken over; one that answers means `AlreadyRunning`. The caller holds the port by now, so no other start races us.
+ */
+export async function listenOnSocket(server: Server, path: string): Promise<void> {
+  const limit = socketPathLimit()
+  if (Buffer.byteLength(path) > limit) {
+    throw socketUnusable(path, `the path has ${Buffer.byteLength(path)} bytes, and the system allows ${limit}`)
+  }
+  await privateFolder(dirname(path))
+  if (await isThere(path)) {
+    if (await answers(path)) throw alreadyRunning(undefined)
+    await unlink(path)
+  }
+  await listening(server, { path })
+  await chmod(path, 0o600)
+}
+
+/** Whether a daemon answers on the socket now. */
+export async function answers(path: string): Promise<boolean> {
+  return await new Promise((resolve) => {
+    const probe = connect({ path })
+    probe.once("connect", () => {
+      probe.destroy()
+      resolve(true)
+    })
+    probe.once("error", (error) => resolve(!["ECONNREFUSED", "ENOENT", "ENOTSOCK"].includes(errnoCode(error))))
+  })
+}
+
+/** Makes the folder 0700, or insists that it is ours and nobody else's. */
+export async function privateFolder(path: string): Promise<void> {
+  await mkdir(path, { recursive: true, mode: 0o700 })
+  const { uid, mode } = await lstat(path)
+  if (uid !== process.getuid?.()) throw socketUnusable(path, "the folder belongs to another user")
+  if ((mode & 0o077) !== 0) throw socketUnusable(path, "other users can reach the folder; run: chmod 700 on it")
+}
+
+async function isThere(path: string): Promise<boolean> {
+  try {
+    const found = await lstat(path)
+    if (!found.isSocket()) throw socketUnusable(path, "something that is not a socket stands there")
+    return true
+  } catch (error) {
+    if (error instanceof CreddError) throw error
+    return false
+  }
+}
+
+async function listening(
+  server: Server,
+  where: { host: string; port: number; backlog: number } | { path: string },
+): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject)
+    server.listen(where, () => {
+      server.off("error", reject)
+      resolve()
+    })
+  })
+}
+
+function addressOf(server: Server): AddressInfo {
+  const address = server.address()
+  if (address === null || typeof address === "string") throw new TypeError("the server does not listen on a port")
+  return address
+}
+
+/** Linux tells by /proc whose socket it is; elsewhere the next command is the best that can be said. */
+async function holderOf(port: number): Promise<string> {
+  const unknown = `another program (to see which: lsof -nP -iTCP:${port})`
+  try {
+    const rows = (await readFile("/proc/net/tcp", "utf8")).split("\n").map((row) => row.trim().split(/\s+/))
+    const hexPort = port.toString(16).toUpperCase().padStart(4, "0")
+    const row = rows.find(([, local = "", , state]) => local.endsWith(`:${hexPort}`) && state === "0A")
+    if (row === undefined) return unknown
+    const [uid, inode] = [row[7], row[9]]
+    const pid = await processWith(`socket:[${inode}]`)
+    if (pid === undefined) return `a program of user id ${uid}`
+    const name = (await readFile(`/proc/${pid}/comm`, "utf8")).trim()
+    return `${name} (pid ${pid}, user id ${uid})`
+  } catch {
+    return unknown
+  }
+}
+
+async function processWith(link: string): Promise<string | undefined> {
+  for (const pid of await readdir("/proc")) {
+    if (!/^\d+$/.test(pid)) continue
+    const fds = await readdir(`/proc/${pid}/fd`).catch(() => [])
+    for (const fd of fds) {
+      if ((await readlink(`/proc/${pid}/fd/${fd}`).catch(() => "")) === link) return pid
+    }
+  }
+  return undefined
+}

@@ -1,0 +1,125 @@
+/** The core's SecretStore on any ItemStore: access keys and MFA sessions as versioned records, checked when they are read. */
+import * as v from "valibot"
+import type { Credentials, KeptAccessKey, MfaSession } from "../core/credentials.ts"
+import { CreddError, storeDamaged, storeWriteFailed } from "../core/errors.ts"
+import type { SecretStore } from "../core/ports.ts"
+import { Secret } from "../core/secret.ts"
+import type { ItemStore } from "./item-store.ts"
+
+const version = 1
+const keyPrefix = "access-key/"
+const sessionPrefix = "session/"
+
+const accessKeyRecord = v.object({
+  version: v.literal(version),
+  accessKeyId: v.string(),
+  secretAccessKey: v.string(),
+  accountId: v.string(),
+  arn: v.string(),
+  mfaSerial: v.exactOptional(v.string()),
+  addedAt: v.number(),
+})
+
+const sessionRecord = v.object({
+  version: v.literal(version),
+  sourceProfile: v.string(),
+  accessKeyId: v.string(),
+  secretAccessKey: v.string(),
+  sessionToken: v.string(),
+  expiration: v.number(),
+  mfaSerial: v.string(),
+  accountId: v.string(),
+  arn: v.string(),
+  startedAt: v.number(),
+})
+
+export interface SecretStoreOptions {
+  /** Hears of a session that could not be read; the others are served all the same. */
+  readonly onDamaged: (error: CreddError) => void
+}
+
+export function secretStore(items: ItemStore, { onDamaged }: SecretStoreOptions): SecretStore {
+  async function profilesWith(prefix: string): Promise<readonly string[]> {
+    return (await items.names()).filter((name) => name.startsWith(prefix)).map((name) => name.slice(prefix.length))
+  }
+
+  async function readAccessKey(profile: string): Promise<KeptAccessKey | undefined> {
+    const name = keyPrefix + profile
+    const item = (await items.read([name])).get(name)
+    if (item === undefined) return undefined
+    const { version: _, secretAccessKey, ...rest } = parsed(accessKeyRecord, item, name)
+    return { ...rest, secretAccessKey: new Secret(secretAccessKey) }
+  }
+
+  return {
+    kind: items.kind,
+    accessKeyProfiles: () => profilesWith(keyPrefix),
+    readAccessKey,
+    async writeAccessKey(profile, key) {
+      const record = { version, ...key, secretAccessKey: key.secretAccessKey.reveal() }
+      await items.write(keyPrefix + profile, new Secret(JSON.stringify(record)))
+      // `import` removes the key from its file next: believe only what can be read back.
+      const kept = await readAccessKey(profile)
+      if (kept?.secretAccessKey.reveal() !== record.secretAccessKey) {
+        throw storeWriteFailed(`the access key for "${profile}"`, "the store gave back something else")
+      }
+    },
+    removeAccessKey: (profile) => items.remove([keyPrefix + profile]),
+    async readSessions() {
+      const names = (await profilesWith(sessionPrefix)).map((profile) => sessionPrefix + profile)
+      const sessions: MfaSession[] = []
+      for (const [name, item] of await items.read(names)) {
+        try {
+          sessions.push(sessionFrom(parsed(sessionRecord, item, name)))
+        } catch (error) {
+          if (!(error instanceof CreddError)) throw error
+          onDamaged(error)
+        }
+      }
+      return sessions
+    },
+    async writeSession({ credentials, ...about }) {
+      const { accessKeyId, secretAccessKey, sessionToken, expiration } = credentials
+      const record: v.InferOutput<typeof sessionRecord> = {
+        version,
+        ...about,
+        accessKeyId,
+        secretAccessKey: secretAccessKey.reveal(),
+        sessionToken: sessionToken.reveal(),
+        expiration,
+      }
+      await items.write(sessionPrefix + about.sourceProfile, new Secret(JSON.stringify(record)))
+    },
+    removeSessions: (profiles) => items.remove(profiles.map((profile) => sessionPrefix + profile)),
+    unlock: (passphrase) => items.unlock(passphrase),
+  }
+}
+
+function sessionFrom(record: v.InferOutput<typeof sessionRecord>): MfaSession {
+  const {
+    accessKeyId,
+    secretAccessKey,
+    sessionToken,
+    expiration,
+    sourceProfile,
+    mfaSerial,
+    accountId,
+    arn,
+    startedAt,
+  } = record
+  const credentials: Credentials = {
+    accessKeyId,
+    secretAccessKey: new Secret(secretAccessKey),
+    sessionToken: new Secret(sessionToken),
+    expiration,
+    accountId,
+  }
+  return { sourceProfile, credentials, mfaSerial, accountId, arn, startedAt }
+}
+
+function parsed<T extends v.GenericSchema>(schema: T, item: Secret, name: string): v.InferOutput<T> {
+  const result = v.safeParse(v.pipe(v.string(), v.parseJson(), schema), item.reveal())
+  if (result.success) return result.output
+  // No cause: valibot's issues quote the values.
+  throw storeDamaged(`"${name}" in the store (made by a newer credd, or changed by another program)`)
+}

@@ -1,0 +1,205 @@
+/**
+ * Sts on @aws-sdk/client-sts. The SDK signs and parses; the bytes travel through `aws-http.ts`, which has the deadlines
+ * that the SDK lacks. Every AWS error becomes one of ours here, and nowhere else.
+ */
+import type * as Sdk from "@aws-sdk/client-sts"
+import type { STSClient, STSServiceException } from "@aws-sdk/client-sts"
+import type { AccessKey, Credentials } from "../core/credentials.ts"
+import {
+  CreddError,
+  accessDenied,
+  accessKeyRejected,
+  mfaCodeRejected,
+  stsRefused,
+  stsUnavailable,
+} from "../core/errors.ts"
+import type { Sts, StsTarget } from "../core/ports.ts"
+import { Secret } from "../core/secret.ts"
+import type { AwsHttp } from "./aws-http.ts"
+import type { AwsClock } from "./clock.ts"
+
+interface Call {
+  readonly as: AccessKey | Credentials
+  readonly target: StsTarget
+  /** What is asked for, as an error names it: `role arn:…`. */
+  readonly what: string
+}
+
+export interface StsOptions {
+  readonly clock: AwsClock
+  /** Opened at the first call: the HTTP client and the SDK together cost 20 MB that an idle daemon need not hold. */
+  readonly http: () => Promise<AwsHttp>
+}
+
+export function awsSts({ clock, http }: StsOptions): Sts {
+  let sdk: Promise<typeof Sdk> | undefined
+
+  async function send<T>(call: Call, run: (client: STSClient, sdk: typeof Sdk) => Promise<T>): Promise<T> {
+    sdk ??= import("@aws-sdk/client-sts")
+    const [loaded, requestHandler] = await Promise.all([sdk, http()])
+    const { as, target } = call
+    const before = clock.offsetMs()
+    const client = new loaded.STSClient({
+      region: target.region,
+      ...(target.endpoint === undefined ? {} : { endpoint: checkedEndpoint(target.endpoint) }),
+      credentials: {
+        accessKeyId: as.accessKeyId,
+        secretAccessKey: as.secretAccessKey.reveal(),
+        ...("sessionToken" in as ? { sessionToken: as.sessionToken.reveal() } : {}),
+      },
+      requestHandler,
+      systemClockOffset: before,
+      // When and whether to ask again is the core's to decide; an MFA code must never be sent twice by itself.
+      maxAttempts: 1,
+    })
+    try {
+      return await run(client, loaded)
+    } catch (error) {
+      if (error instanceof CreddError) throw error
+      throw translate(error, call)
+    } finally {
+      client.destroy()
+    }
+  }
+
+  /** A machine clock that is far off makes AWS refuse the signature; its answer tells the time, so ask once more. */
+  async function sendAgainIfSkewed<T>(call: Call, run: (client: STSClient, sdk: typeof Sdk) => Promise<T>): Promise<T> {
+    const before = clock.offsetMs()
+    try {
+      return await send(call, run)
+    } catch (error) {
+      if (Math.abs(clock.offsetMs() - before) < 60_000) throw error
+      return await send(call, run)
+    }
+  }
+
+  const sts: Sts = {
+    async getCallerIdentity(as, target) {
+      const what = "sessionToken" in as ? "the session" : "the access key"
+      const answer = await sendAgainIfSkewed({ as, target, what }, (client, { GetCallerIdentityCommand }) =>
+        client.send(new GetCallerIdentityCommand({})),
+      )
+      const { Account: accountId, Arn: arn, UserId: userId } = answer
+      if (!accountId || !arn || !userId) throw stsUnavailable(target.region, "the answer is not whole")
+      return { accountId, arn, userId }
+    },
+    async getSessionToken(key, request, target) {
+      // Learns AWS's time (and that the key lives) first, so that the code is not spent on a wrong clock.
+      await sts.getCallerIdentity(key, target)
+      const call = { as: key, target, what: `a session with MFA device ${request.mfaSerial}` }
+      const answer = await send(call, (client, { GetSessionTokenCommand }) =>
+        client.send(
+          new GetSessionTokenCommand({
+            SerialNumber: request.mfaSerial,
+            TokenCode: request.mfaCode,
+            DurationSeconds: request.durationSeconds,
+          }),
+        ),
+      )
+      return credentialsFrom(answer.Credentials, target)
+    },
+    async assumeRole(as, request, target) {
+      const call = { as, target, what: `role ${request.roleArn}` }
+      const answer = await sendAgainIfSkewed(call, (client, { AssumeRoleCommand }) =>
+        client.send(
+          new AssumeRoleCommand({
+            RoleArn: request.roleArn,
+            RoleSessionName: request.roleSessionName,
+            DurationSeconds: request.durationSeconds,
+            ExternalId: request.externalId,
+          }),
+        ),
+      )
+      return credentialsFrom(answer.Credentials, target)
+    },
+  }
+  return sts
+}
+
+interface WireCredentials {
+  readonly AccessKeyId?: string | undefined
+  readonly SecretAccessKey?: string | undefined
+  readonly SessionToken?: string | undefined
+  readonly Expiration?: Date | undefined
+}
+
+function credentialsFrom(wire: WireCredentials | undefined, target: StsTarget): Credentials {
+  const { AccessKeyId, SecretAccessKey, SessionToken, Expiration } = wire ?? {}
+  if (!AccessKeyId || !SecretAccessKey || !SessionToken || !Expiration || Number.isNaN(Expiration.getTime())) {
+    throw stsUnavailable(target.region, "the answer holds no whole credentials")
+  }
+  return {
+    accessKeyId: AccessKeyId,
+    secretAccessKey: new Secret(SecretAccessKey),
+    sessionToken: new Secret(SessionToken),
+    expiration: Expiration.getTime(),
+  }
+}
+
+/** A plain-http endpoint is for tests on this machine; anywhere else it would show the signature to the network. */
+function checkedEndpoint(endpoint: string): string {
+  const url = URL.canParse(endpoint) ? new URL(endpoint) : undefined
+  const isLoopback = url !== undefined && /^(127\.\d+\.\d+\.\d+|\[::1\]|localhost)$/.test(url.hostname)
+  if (url?.protocol === "https:" || (url?.protocol === "http:" && isLoopback)) return endpoint
+  throw new CreddError("ConfigMalformed", "the STS endpoint is neither https nor on this machine", {
+    hint: "check AWS_ENDPOINT_URL_STS, AWS_ENDPOINT_URL and endpoint_url in the AWS config file",
+  })
+}
+
+const deadKey = new Set([
+  "InvalidClientTokenId",
+  "SignatureDoesNotMatch",
+  "UnrecognizedClientException",
+  "IncompleteSignature",
+])
+const deadSession = new Set(["ExpiredToken", "ExpiredTokenException"])
+const throttled = new Set([
+  "Throttling",
+  "ThrottlingException",
+  "RequestLimitExceeded",
+  "TooManyRequestsException",
+  "SlowDown",
+])
+
+function translate(error: unknown, { as, target, what }: Call): CreddError {
+  const { region } = target
+  if (!isServiceException(error)) return stsUnavailable(region, plainReason(error), { cause: error })
+  const status = error.$metadata.httpStatusCode ?? 0
+  // The SDK makes such an error, too, of a page that is no STS answer at all (a captive portal).
+  if (status < 400) return stsUnavailable(region, "the answer is not from STS", { cause: error })
+  if (throttled.has(error.name) || status === 429) {
+    return stsUnavailable(region, "throttled", { cause: error, retryAfterMs: retryAfter(error) })
+  }
+  if (status >= 500)
+    return stsUnavailable(region, `it answered ${status}`, { cause: error, retryAfterMs: retryAfter(error) })
+  if (/^Signature (expired|not yet current)/.test(error.message)) {
+    return stsUnavailable(region, "the clock of this machine is wrong", { cause: error })
+  }
+  if (deadSession.has(error.name) || deadKey.has(error.name)) {
+    return accessKeyRejected("sessionToken" in as ? "the session" : "the access key", error)
+  }
+  if (error.name === "AccessDenied" || error.name === "AccessDeniedException") {
+    return error.message.startsWith("MultiFactorAuthentication failed")
+      ? mfaCodeRejected(what, error)
+      : accessDenied(what, error)
+  }
+  return error.name === "Unknown" || error.name === "UnknownError"
+    ? stsUnavailable(region, `it answered ${status} without a reason`, { cause: error })
+    : stsRefused(what, error.message.slice(0, 160), error)
+}
+
+function isServiceException(error: unknown): error is STSServiceException {
+  return error instanceof Error && "$fault" in error && "$metadata" in error
+}
+
+function retryAfter(error: STSServiceException): number | undefined {
+  const after = Number(error.$response?.headers?.["retry-after"])
+  return Number.isFinite(after) && after > 0 ? after * 1_000 : undefined
+}
+
+/** The SDK could not make sense of the bytes. Its own text may quote them, so it is not passed on. */
+function plainReason(error: unknown): string {
+  return error instanceof SyntaxError || (error instanceof Error && /pars|deserializ|xml/i.test(error.message))
+    ? "the answer is not readable"
+    : "the call failed"
+}

@@ -1,0 +1,395 @@
+/**
+ * From a profile to credentials, and every command that changes what is served. Holds one Refreshing for each role in
+ * use; the MFA sessions beneath them are in `sessions.ts`.
+ */
+import type { Identity, LoginPlan, ProfileStatus, SessionStatus } from "../api.ts"
+import { isoSeconds, maskedKeyId, type AccessKey, type Credentials, type KeptAccessKey } from "./credentials.ts"
+import {
+  CreddError,
+  accessKeyMissing,
+  durationOutOfRange,
+  loginUnanswered,
+  mfaCodeMalformed,
+  mfaCodeRejected,
+  mfaCodeUsed,
+  mfaSerialMissing,
+  profileNotFound,
+  profileUnsupported,
+  sessionRejected,
+} from "./errors.ts"
+import type { Clock, Log, ProfileSource, SecretStore, Sts } from "./ports.ts"
+import {
+  profilesOf,
+  resolveProfiles,
+  similarName,
+  type Profile,
+  type ProfileDefaults,
+  type ServableProfile,
+} from "./profiles.ts"
+import { refreshing, type Refreshing } from "./refreshing.ts"
+import { roleSession } from "./role-session.ts"
+import { createSessions, type Sessions } from "./sessions.ts"
+
+const seconds = 1_000
+const minutes = 60_000
+
+/** SDKs give up on a container endpoint after 1 s; a caller is answered well before that. */
+const patienceMs = 700
+/** A role that nobody has asked for in this long is not renewed; its next caller pays one STS call. */
+const idleMs = 90 * minutes
+/** AWS takes a code during its own 30 s step and, for drift, a step or two around it. */
+const codeMemoryMs = 180 * seconds
+
+const sessionSeconds = { least: 900, most: 129_600 }
+
+export interface BrokerOptions {
+  readonly clock: Clock
+  readonly sts: Sts
+  readonly store: SecretStore
+  readonly source: ProfileSource
+  readonly defaults: ProfileDefaults
+  readonly log: Log
+  /** 0 to 1, for jitter. */
+  readonly random: () => number
+}
+
+export interface NewAccessKey extends AccessKey {
+  readonly mfaSerial?: string
+}
+
+export interface Broker {
+  /** Reads what the store and the AWS files hold, or tries again; tells whether everything could be read. */
+  settle(): Promise<boolean>
+  profiles(): ReadonlyMap<string, Profile>
+  /** Whole, unexpired credentials within the SDKs' patience, or a CreddError. */
+  credentialsFor(profile: string): Promise<Credentials>
+  loginPlan(profile: string): Promise<LoginPlan>
+  login(profile: string, mfaCode: string, durationSeconds: number): Promise<LoginOutcome>
+  /** Forgets the sessions behind these profiles and all that was made from them. */
+  logout(profiles: readonly string[]): Promise<LogoutOutcome>
+  logoutAll(): Promise<LogoutOutcome>
+  refresh(profile: string): Promise<Credentials>
+  whoami(profile: string): Promise<{ readonly identity: Identity; readonly expiration: number }>
+  addAccessKey(profile: string, key: NewAccessKey): Promise<Identity>
+  removeAccessKey(profile: string): Promise<readonly string[]>
+  /** Renews what is in use and due. Called by the heartbeat. */
+  renewDue(): void
+  status(): BrokerStatus
+}
+
+export interface LoginOutcome {
+  readonly session: SessionStatus
+  readonly profiles: readonly string[]
+  readonly warnings: readonly string[]
+}
+
+export interface LogoutOutcome {
+  readonly sourceProfiles: readonly string[]
+  readonly warnings: readonly string[]
+}
+
+export interface BrokerStatus {
+  readonly storeState: ReturnType<Sessions["storeState"]>
+  readonly sessions: readonly SessionStatus[]
+  readonly profiles: readonly Omit<ProfileStatus, "fullUri">[]
+  readonly warnings: readonly string[]
+}
+
+interface RoleInUse {
+  readonly refreshing: Refreshing
+  /** What it was made from: when the config file changes a role, the old credentials are not the new role's. */
+  readonly madeFrom: string
+  readonly sourceProfile: string
+  lastUsedAt: number
+}
+
+export function createBroker(options: BrokerOptions): Broker {
+  const { clock, sts, store, source, defaults, log, random } = options
+  const sessions = createSessions(store, clock, log)
+  const roles = new Map<string, RoleInUse>()
+  const codesSent = new Map<string, number>()
+  /** One change to a source profile at a time: two logins at once must not race for the same code. */
+  const turns = new Map<string, Promise<unknown>>()
+  let accessKeyProfiles: readonly string[] = []
+  let resolved:
+    | { readonly from: unknown; readonly keys: unknown; readonly profiles: ReadonlyMap<string, Profile> }
+    | undefined
+
+  function profiles(): ReadonlyMap<string, Profile> {
+    const files = source.current()
+    if (resolved === undefined || resolved.from !== files || resolved.keys !== accessKeyProfiles) {
+      resolved = {
+        from: files,
+        keys: accessKeyProfiles,
+        profiles: resolveProfiles(files.sections, accessKeyProfiles, defaults),
+      }
+    }
+    return resolved.profiles
+  }
+
+  function servable(name: string): ServableProfile {
+    const profile = profiles().get(name)
+    if (profile === undefined) throw profileNotFound(name, similarName(name, profiles().keys()))
+    if (profile.kind === "unsupported") throw profileUnsupported(name, profile.reason)
+    return profile
+  }
+
+  function roleInUse(profile: ServableProfile & { readonly kind: "role" }): RoleInUse {
+    const madeFrom = JSON.stringify(profile)
+    const known = roles.get(profile.name)
+    if (known?.madeFrom === madeFrom) return known
+    const made: RoleInUse = {
+      madeFrom,
+      sourceProfile: profile.sourceProfile,
+      lastUsedAt: clock.now(),
+      refreshing: refreshing(
+        withSessionFailure(
+          profile,
+          roleSession(() => below(profile.above), profile, sts),
+        ),
+        {
+          clock,
+          random,
+          onRenewalFailure: (error) => log.warn("renewal_failed", { profile: profile.name, ...reason(error) }),
+        },
+      ),
+    }
+    roles.set(profile.name, made)
+    return made
+  }
+
+  /** The credentials that a role above is assumed with. Waits as long as it takes: no caller waits here. */
+  async function below(profile: ServableProfile): Promise<Credentials> {
+    if (profile.kind === "session") return sessions.credentials(profile.sourceProfile)
+    return await roleInUse(profile).refreshing.get()
+  }
+
+  /** When AWS says that the session itself is dead, the person must log in again: say so rather than "access denied". */
+  function withSessionFailure(
+    profile: ServableProfile,
+    provide: () => Promise<Credentials>,
+  ): () => Promise<Credentials> {
+    return async () => {
+      try {
+        const credentials = await provide()
+        log.info("credentials_renewed", {
+          profile: profile.name,
+          keyId: maskedKeyId(credentials.accessKeyId),
+          expiration: isoSeconds(credentials.expiration),
+        })
+        return credentials
+      } catch (error) {
+        if (error instanceof CreddError && error.code === "AccessKeyRejected") {
+          throw sessionRejected(profile.sourceProfile, error)
+        }
+        throw error
+      }
+    }
+  }
+
+  async function inTurn<T>(sourceProfile: string, work: () => Promise<T>): Promise<T> {
+    const turn = (turns.get(sourceProfile) ?? Promise.resolve()).then(work, work)
+    turns.set(sourceProfile, turn)
+    try {
+      return await turn
+    } finally {
+      if (turns.get(sourceProfile) === turn) turns.delete(sourceProfile)
+    }
+  }
+
+  async function keyAndSerial(profile: ServableProfile): Promise<{ key: KeptAccessKey; mfaSerial: string }> {
+    const key = await store.readAccessKey(profile.sourceProfile)
+    if (key === undefined) throw accessKeyMissing(profile.sourceProfile)
+    const mfaSerial = profile.mfaSerial ?? key.mfaSerial
+    if (mfaSerial === undefined) throw mfaSerialMissing(profile.sourceProfile)
+    return { key, mfaSerial }
+  }
+
+  function spendCode(sourceProfile: string, mfaSerial: string, mfaCode: string): void {
+    const now = clock.now()
+    for (const [code, at] of codesSent) if (Math.abs(now - at) > codeMemoryMs) codesSent.delete(code)
+    const spent = `${mfaSerial} ${mfaCode}`
+    if (codesSent.has(spent)) throw mfaCodeUsed(sourceProfile)
+    codesSent.set(spent, now)
+  }
+
+  async function login(name: string, mfaCode: string, durationSeconds: number): Promise<LoginOutcome> {
+    if (!/^\d{6}$/.test(mfaCode)) throw mfaCodeMalformed()
+    if (!(durationSeconds >= sessionSeconds.least && durationSeconds <= sessionSeconds.most)) throw durationOutOfRange()
+    const profile = servable(name)
+    const { sourceProfile } = profile
+    return await inTurn(sourceProfile, async () => {
+      const { key, mfaSerial } = await keyAndSerial(profile)
+      spendCode(sourceProfile, mfaSerial, mfaCode)
+      const startedAt = clock.now()
+      const target = baseOf(profile).target
+      const credentials = await sts
+        .getSessionToken(key, { mfaSerial, mfaCode, durationSeconds }, target)
+        .catch((error: unknown) => {
+          if (!(error instanceof CreddError)) throw error
+          if (error.code === "MfaCodeRejected") throw mfaCodeRejected(sourceProfile, error)
+          throw error.code === "Unavailable" ? loginUnanswered(sourceProfile, error) : error
+        })
+      const { accountId, arn } = key
+      const warnings = await sessions.start({
+        sourceProfile,
+        credentials: { ...credentials, accountId },
+        mfaSerial,
+        accountId,
+        arn,
+        startedAt,
+      })
+      const served = profilesOf(sourceProfile, profiles())
+      // What was refused for want of a session may be asked for again at once.
+      for (const { name: servedName } of served) roles.get(servedName)?.refreshing.retry()
+      log.info("login", { profile: sourceProfile, expiration: isoSeconds(credentials.expiration) })
+      return { session: sessions.status(sourceProfile), profiles: served.map((each) => each.name), warnings }
+    })
+  }
+
+  async function end(sourceProfiles: readonly string[]): Promise<LogoutOutcome> {
+    const gone = new Set(sourceProfiles)
+    for (const [name, role] of roles) if (gone.has(role.sourceProfile)) roles.delete(name)
+    const warnings = await sessions.end(sourceProfiles)
+    log.info("logout", { profiles: sourceProfiles })
+    return { sourceProfiles, warnings }
+  }
+
+  function statusOf(profile: Profile): Omit<ProfileStatus, "fullUri"> {
+    const { name, kind } = profile
+    const region = profile.region === undefined ? {} : { region: profile.region }
+    if (profile.kind === "unsupported") return { name, kind, ...region, state: "unsupported", reason: profile.reason }
+    const about = {
+      name,
+      kind,
+      sourceProfile: profile.sourceProfile,
+      ...(profile.kind === "role" ? { roleArn: profile.roleArn } : {}),
+      ...region,
+    }
+    const session = sessions.status(profile.sourceProfile)
+    if (profile.kind === "session") {
+      return session.state === "signed-in" && session.expiration !== undefined
+        ? { ...about, state: "ready", expiration: session.expiration }
+        : { ...about, state: "login-required" }
+    }
+    const role = roles.get(name)?.refreshing
+    const held = role?.held()
+    if (held !== undefined) return { ...about, state: "ready", expiration: isoSeconds(held.expiration) }
+    const refusal = role?.refusal()
+    if (refusal !== undefined && session.state === "signed-in") {
+      return { ...about, state: "refused", reason: refusal.message }
+    }
+    return { ...about, state: session.state === "signed-in" ? "idle" : "login-required" }
+  }
+
+  return {
+    async settle() {
+      try {
+        await source.reload()
+        accessKeyProfiles = await store.accessKeyProfiles()
+      } catch (error) {
+        log.debug("store_unreadable", reason(error))
+      }
+      return await sessions.settle()
+    },
+    profiles,
+    async credentialsFor(name) {
+      const profile = servable(name)
+      if (profile.kind === "session") return sessions.credentials(profile.sourceProfile)
+      const role = roleInUse(profile)
+      role.lastUsedAt = clock.now()
+      return await role.refreshing.get(patienceMs)
+    },
+    async loginPlan(name) {
+      const profile = servable(name)
+      const { mfaSerial } = await keyAndSerial(profile)
+      return {
+        profile: name,
+        sourceProfile: profile.sourceProfile,
+        mfaSerial,
+        ...(profile.mfaProcess === undefined ? {} : { mfaProcess: profile.mfaProcess }),
+      }
+    },
+    login,
+    async logout(names) {
+      return await end([...new Set(names.map((name) => servable(name).sourceProfile))])
+    },
+    async logoutAll() {
+      const known = [...sessions.sourceProfiles(), ...accessKeyProfiles]
+      return await end([...new Set(known)])
+    },
+    async refresh(name) {
+      const profile = servable(name)
+      if (profile.kind === "session") return sessions.credentials(profile.sourceProfile)
+      const role = roleInUse(profile)
+      role.lastUsedAt = clock.now()
+      return await role.refreshing.renew()
+    },
+    async whoami(name) {
+      const profile = servable(name)
+      const credentials = await below(profile)
+      return { identity: await sts.getCallerIdentity(credentials, profile.target), expiration: credentials.expiration }
+    },
+    async addAccessKey(name, { accessKeyId, secretAccessKey, mfaSerial }) {
+      return await inTurn(name, async () => {
+        const known = profiles().get(name)
+        const target = known === undefined || known.kind === "unsupported" ? fallbackTarget() : baseOf(known).target
+        const identity = await sts.getCallerIdentity({ accessKeyId, secretAccessKey }, target)
+        const kept = {
+          accessKeyId,
+          secretAccessKey,
+          accountId: identity.accountId,
+          arn: identity.arn,
+          addedAt: clock.now(),
+          ...(mfaSerial === undefined ? {} : { mfaSerial }),
+        }
+        await store.writeAccessKey(name, kept)
+        accessKeyProfiles = [...new Set([...accessKeyProfiles, name])]
+        log.info("access_key_added", { profile: name, keyId: maskedKeyId(accessKeyId) })
+        return identity
+      })
+    },
+    async removeAccessKey(name) {
+      return await inTurn(name, async () => {
+        if (!(await store.accessKeyProfiles()).includes(name)) throw accessKeyMissing(name)
+        const { warnings } = await end([name])
+        await store.removeAccessKey(name)
+        accessKeyProfiles = accessKeyProfiles.filter((each) => each !== name)
+        log.info("access_key_removed", { profile: name })
+        return warnings
+      })
+    },
+    renewDue() {
+      for (const role of roles.values()) {
+        if (clock.now() - role.lastUsedAt < idleMs) role.refreshing.renewIfDue()
+      }
+    },
+    status() {
+      const all = [...profiles().values()]
+      const sources = all.flatMap((profile) => (profile.kind === "unsupported" ? [] : [profile.sourceProfile]))
+      const { problem } = source.current()
+      return {
+        storeState: sessions.storeState(),
+        sessions: [...new Set([...sources, ...sessions.sourceProfiles()])].map((name) => sessions.status(name)),
+        profiles: all.map(statusOf),
+        warnings: problem === undefined ? [] : [problem],
+      }
+    },
+  }
+
+  function fallbackTarget(): ServableProfile["target"] {
+    const { region = "us-east-1", endpoint } = defaults
+    return endpoint === undefined ? { region } : { region, endpoint }
+  }
+}
+
+/** The profile at the bottom of the chain: the one with the access key. */
+function baseOf(profile: ServableProfile): ServableProfile {
+  return profile.kind === "role" ? baseOf(profile.above) : profile
+}
+
+function reason(error: unknown): { readonly code: string; readonly message: string } {
+  return error instanceof CreddError
+    ? { code: error.code, message: error.message }
+    : { code: "Internal", message: error instanceof Error ? error.name : "unknown" }
+}

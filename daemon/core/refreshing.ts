@@ -1,0 +1,192 @@
+/**
+ * Keeps one set of credentials fresh: answers from memory, renews ahead of expiration, asks once however many callers
+ * wait, and leaves what still works in place when a renewal fails.
+ */
+import type { Credentials, Provider } from "./credentials.ts"
+import { CreddError, isPassing } from "./errors.ts"
+import type { Clock } from "./ports.ts"
+
+const seconds = 1_000
+const minutes = 60_000
+
+export interface RefreshPolicy {
+  /** Renew behind the caller's back once less than this is left. SDKs start asking again at 15 minutes. */
+  readonly aheadMs: number
+  /** Make the caller wait for a renewal below this: inside 15 minutes botocore asks before every signed request. */
+  readonly floorMs: number
+  /** When renewal is impossible, what is held is served until this long before its end. */
+  readonly lastMs: number
+  /** A final refusal is remembered for this long, and not asked again by every caller. */
+  readonly refusalMs: number
+  /** After a passing failure: the longest wait before the next try, doubled from `backoffFirstMs` to `backoffMaxMs`. */
+  readonly backoffFirstMs: number
+  readonly backoffMaxMs: number
+}
+
+export const refreshPolicy: RefreshPolicy = {
+  aheadMs: 25 * minutes,
+  floorMs: 15 * minutes,
+  lastMs: 60 * seconds,
+  refusalMs: 60 * seconds,
+  backoffFirstMs: 1 * seconds,
+  backoffMaxMs: 25 * seconds,
+}
+
+export interface RefreshingOptions {
+  readonly clock: Clock
+  /** 0 to 1: spreads the tries, so that many profiles do not come back at once. */
+  readonly random: () => number
+  /** Hears of every renewal that failed, the ones that no caller sees too. */
+  readonly onRenewalFailure: (error: unknown) => void
+  readonly policy?: RefreshPolicy
+}
+
+export interface Refreshing {
+  /**
+   * Credentials that are whole and alive. Waits for AWS at most `patienceMs`, and throws `Unavailable` (or what AWS
+   * refused with) when nothing is left to serve.
+   */
+  get(patienceMs?: number): Promise<Credentials>
+  /** Asks AWS now, or joins the call that is under way. */
+  renew(): Promise<Credentials>
+  /** Renews in the background when it is time and nothing forbids it. */
+  renewIfDue(): void
+  /** What is held and unexpired, for `status`. */
+  held(): Credentials | undefined
+  /** Why AWS refused, while that is remembered. */
+  refusal(): CreddError | undefined
+  /** Forgets a refusal: the reason for it may be gone (a new login). */
+  retry(): void
+}
+
+interface Held {
+  readonly credentials: Credentials
+  /** Short-lived credentials have narrower windows, or they would be renewed without end. */
+  readonly aheadMs: number
+  readonly floorMs: number
+}
+
+interface Failure {
+  readonly error: unknown
+  readonly until: number
+  readonly count: number
+}
+
+export function refreshing(fetch: Provider<Credentials>, options: RefreshingOptions): Refreshing {
+  const { clock, random, onRenewalFailure, policy = refreshPolicy } = options
+  let held: Held | undefined
+  let failure: Failure | undefined
+  let pending: Promise<Credentials> | undefined
+
+  async function fetchAndHold(): Promise<Credentials> {
+    try {
+      const credentials = await fetch()
+      const lifeMs = credentials.expiration - clock.now()
+      // AWS's answer is already over: a clock is wrong somewhere, and serving it would only fail at AWS.
+      if (lifeMs <= policy.lastMs) throw new CreddError("Unavailable", "AWS answered with credentials that have ended")
+      held = {
+        credentials,
+        aheadMs: Math.min(policy.aheadMs, lifeMs * 0.6),
+        floorMs: Math.min(policy.floorMs, lifeMs * 0.5),
+      }
+      failure = undefined
+      return credentials
+    } catch (error) {
+      failure = remember(error)
+      onRenewalFailure(error)
+      throw error
+    } finally {
+      pending = undefined
+    }
+  }
+
+  function remember(error: unknown): Failure {
+    const count = (failure?.count ?? 0) + 1
+    if (!isPassing(error)) return { error, count, until: clock.now() + policy.refusalMs }
+    const ceilingMs = Math.min(policy.backoffMaxMs, policy.backoffFirstMs * 2 ** (count - 1))
+    const askedMs = error instanceof CreddError ? (error.retryAfterMs ?? 0) : 0
+    return { error, count, until: clock.now() + Math.max(askedMs, ceilingMs * (0.5 + random() / 2)) }
+  }
+
+  function renew(): Promise<Credentials> {
+    pending ??= fetchAndHold()
+    return pending
+  }
+
+  function mayAsk(): boolean {
+    if (failure === undefined) return true
+    const waitMs = failure.until - clock.now()
+    // A wait longer than any that is ever set means that the clock went back: ask.
+    return waitMs <= 0 || waitMs > 10 * minutes
+  }
+
+  function leftMs(): number {
+    return held === undefined ? 0 : held.credentials.expiration - clock.now()
+  }
+
+  function renewBehind(): void {
+    // The failure is remembered and reported inside; the caller is served from memory.
+    if (mayAsk()) renew().catch(() => undefined)
+  }
+
+  /** What may still be handed out after a renewal did not help. */
+  function remains(error: unknown): Credentials | undefined {
+    const last = isPassing(error) ? 0 : policy.lastMs
+    return held !== undefined && leftMs() > last ? held.credentials : undefined
+  }
+
+  async function get(patienceMs?: number): Promise<Credentials> {
+    if (held !== undefined) {
+      const left = leftMs()
+      if (left > held.aheadMs) return held.credentials
+      if (left > held.floorMs) {
+        renewBehind()
+        return held.credentials
+      }
+    }
+    try {
+      if (pending === undefined && !mayAsk()) throw failure?.error
+      return await within(patienceMs, renew())
+    } catch (error) {
+      const credentials = remains(error)
+      if (credentials === undefined) throw error
+      return credentials
+    }
+  }
+
+  async function within(patienceMs: number | undefined, renewal: Promise<Credentials>): Promise<Credentials> {
+    if (patienceMs === undefined) return await renewal
+    // The renewal goes on without us when patience ends; its failure is remembered inside.
+    renewal.catch(() => undefined)
+    let cancel: (() => void) | undefined
+    const patience = new Promise<never>((_, reject) => {
+      cancel = clock.after(patienceMs, () =>
+        reject(new CreddError("Unavailable", "AWS has not answered yet", { hint: "try again" })),
+      )
+    })
+    try {
+      return await Promise.race([renewal, patience])
+    } finally {
+      cancel?.()
+    }
+  }
+
+  return {
+    get,
+    renew,
+    renewIfDue() {
+      if (held !== undefined && leftMs() <= held.aheadMs) renewBehind()
+    },
+    held() {
+      return leftMs() > 0 ? held?.credentials : undefined
+    },
+    refusal() {
+      return failure !== undefined && !isPassing(failure.error) && failure.error instanceof CreddError && !mayAsk()
+        ? failure.error
+        : undefined
+    },
+    retry() {
+      failure = undefined
+    },
+  }
+}

@@ -1,0 +1,124 @@
+/** The MFA sessions of all source profiles: in memory for serving, in the store for the next start. */
+import type { SessionStatus } from "../api.ts"
+import { isoSeconds, type Credentials, type MfaSession } from "./credentials.ts"
+import { CreddError, keychainUnavailable, loginRequired, sessionExpired } from "./errors.ts"
+import type { Clock, Log, SecretStore } from "./ports.ts"
+
+/** Served until this long before the end; after that a signed request may reach AWS too late. */
+const lastMs = 60_000
+
+export type StoreState = "ready" | "locked" | "unavailable"
+
+export interface Sessions {
+  /** Reads the store, or tries again after a failure; tells whether all that was to be done is done. */
+  settle(): Promise<boolean>
+  storeState(): StoreState
+  get(sourceProfile: string): MfaSession | undefined
+  /** The session's own credentials; throws `LoginRequired`, `SessionExpired`, or why the store cannot tell. */
+  credentials(sourceProfile: string): Credentials
+  /** Serves a session from now on and keeps it; answers with a warning where it could not be kept. */
+  start(session: MfaSession): Promise<readonly string[]>
+  /** Forgets sessions in memory at once and in the store as soon as it lets us. */
+  end(sourceProfiles: readonly string[]): Promise<readonly string[]>
+  sourceProfiles(): readonly string[]
+  status(sourceProfile: string): SessionStatus
+}
+
+export function createSessions(store: SecretStore, clock: Clock, log: Log): Sessions {
+  const held = new Map<string, MfaSession>()
+  /** What the store does not know yet: a session to keep, or one to remove. */
+  const unsettled = new Map<string, "keep" | "remove">()
+  let unread: unknown = keychainUnavailable("not asked yet")
+
+  async function read(): Promise<void> {
+    for (const session of await store.readSessions()) {
+      // What happened since the start is newer than what the store held before.
+      if (held.has(session.sourceProfile) || unsettled.has(session.sourceProfile)) continue
+      held.set(session.sourceProfile, session)
+    }
+    unread = undefined
+    log.info("sessions_read", { store: store.kind, sessions: held.size })
+  }
+
+  async function settleOne(sourceProfile: string): Promise<void> {
+    const session = held.get(sourceProfile)
+    const what = unsettled.get(sourceProfile)
+    if (what === "keep" && session !== undefined) await store.writeSession(session)
+    else await store.removeSessions([sourceProfile])
+    // A login or logout may have come in between: then its own call settles it.
+    if (held.get(sourceProfile) === session) unsettled.delete(sourceProfile)
+  }
+
+  async function settle(): Promise<boolean> {
+    try {
+      if (unread !== undefined) await read()
+      for (const sourceProfile of unsettled.keys()) await settleOne(sourceProfile)
+    } catch (error) {
+      if (unread !== undefined) {
+        if (codeOf(unread) !== codeOf(error)) log.warn("store_unreadable", { store: store.kind, code: codeOf(error) })
+        unread = error
+      }
+      return false
+    }
+    return true
+  }
+
+  async function tryToSettle(sourceProfiles: readonly string[], consequence: string): Promise<readonly string[]> {
+    const warnings: string[] = []
+    for (const sourceProfile of sourceProfiles) {
+      try {
+        await settleOne(sourceProfile)
+      } catch (error) {
+        const why = error instanceof CreddError ? error.message : "the store failed"
+        log.warn("store_change_postponed", { store: store.kind, profile: sourceProfile, code: codeOf(error) })
+        warnings.push(`the session for "${sourceProfile}" ${consequence}: ${why}; credd tries again by itself`)
+      }
+    }
+    return warnings
+  }
+
+  return {
+    settle,
+    storeState() {
+      if (unread === undefined) return "ready"
+      return codeOf(unread) === "KeychainLocked" ? "locked" : "unavailable"
+    },
+    get: (sourceProfile) => held.get(sourceProfile),
+    credentials(sourceProfile) {
+      const session = held.get(sourceProfile)
+      if (session === undefined) throw unread ?? loginRequired(sourceProfile, sourceProfile)
+      const { expiration } = session.credentials
+      if (expiration - clock.now() <= lastMs) throw sessionExpired(sourceProfile, expiration)
+      return session.credentials
+    },
+    async start(session) {
+      held.set(session.sourceProfile, session)
+      unsettled.set(session.sourceProfile, "keep")
+      return await tryToSettle([session.sourceProfile], "is served, but not kept for the next start")
+    },
+    async end(sourceProfiles) {
+      for (const sourceProfile of sourceProfiles) {
+        held.delete(sourceProfile)
+        unsettled.set(sourceProfile, "remove")
+      }
+      return await tryToSettle(sourceProfiles, "is no longer served, but is still in the store")
+    },
+    sourceProfiles: () => [...held.keys()],
+    status(sourceProfile) {
+      const session = held.get(sourceProfile)
+      if (session === undefined) return { sourceProfile, state: "signed-out" }
+      return {
+        sourceProfile,
+        state: session.credentials.expiration - clock.now() > lastMs ? "signed-in" : "expired",
+        accountId: session.accountId,
+        arn: session.arn,
+        mfaSerial: session.mfaSerial,
+        expiration: isoSeconds(session.credentials.expiration),
+      }
+    },
+  }
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof CreddError ? error.code : "Internal"
+}
