@@ -1,0 +1,141 @@
+/** The OS keychain as an ItemStore, through a helper process that lives for one question. */
+import { spawn } from "node:child_process"
+import { readFile } from "node:fs/promises"
+import { fileURLToPath } from "node:url"
+import * as v from "valibot"
+import { keychainLocked, keychainUnavailable, storeWriteFailed, unlockNotNeeded } from "../core/errors.ts"
+import { Secret } from "../core/secret.ts"
+import type { KeychainAnswer, KeychainQuestion } from "../keychain-helper.ts"
+import { writeFileAtomic } from "./atomic-file.ts"
+import { errnoCode } from "./errno.ts"
+import type { ItemStore } from "./item-store.ts"
+
+export interface KeychainOptions {
+  /** Names of the items, without their values: tells what there is while the keychain is locked, and saves a question. */
+  readonly indexFile: string
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** The helper as JavaScript. */
+  readonly helper?: string
+  /** The name that a keychain program shows for each item. */
+  readonly service?: string
+}
+
+/** A keyring that is stopped never answers; people and SDKs do not wait that long. */
+const deadlineMs = 2_500
+
+/** All that the helper needs to find the session bus and, on macOS, the user's keychain. */
+const passedOn = ["HOME", "USER", "LOGNAME", "PATH", "LANG", "DBUS_SESSION_BUS_ADDRESS", "DISPLAY", "WAYLAND_DISPLAY"]
+
+const answerSchema = v.pipe(
+  v.string(),
+  v.parseJson(),
+  v.union([
+    v.object({ names: v.array(v.string()) }),
+    v.object({ items: v.array(v.tuple([v.string(), v.string()])) }),
+    v.object({ done: v.literal(true) }),
+    v.object({ error: v.picklist(["locked", "unavailable"]), why: v.string() }),
+  ]),
+)
+const indexSchema = v.pipe(v.string(), v.parseJson(), v.array(v.string()))
+
+export function keychain(options: KeychainOptions): ItemStore {
+  const { indexFile, env, service = "credd" } = options
+  const helper = options.helper ?? fileURLToPath(new URL("../keychain-helper.js", import.meta.url))
+  let queue: Promise<unknown> = Promise.resolve()
+
+  async function inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = queue.then(work, work)
+    queue = turn.catch(() => undefined)
+    return await turn
+  }
+
+  async function ask(question: KeychainQuestion): Promise<KeychainAnswer> {
+    const output = await run(helper, JSON.stringify(question), helperEnvironment(env))
+    const answer = v.safeParse(answerSchema, output)
+    if (!answer.success) throw keychainUnavailable("its helper broke off")
+    if (!("error" in answer.output)) return answer.output
+    throw answer.output.error === "locked" ? keychainLocked() : keychainUnavailable(answer.output.why)
+  }
+
+  async function index(): Promise<readonly string[]> {
+    let text: string
+    try {
+      text = await readFile(indexFile, "utf8")
+    } catch (error) {
+      if (errnoCode(error) !== "ENOENT")
+        throw keychainUnavailable(`could not read ${indexFile}: ${errnoCode(error)}`, error)
+      return await rebuiltIndex()
+    }
+    const names = v.safeParse(indexSchema, text)
+    return names.success ? names.output : await rebuiltIndex()
+  }
+
+  /** A lost index costs one question: the keychain itself knows what it holds. */
+  async function rebuiltIndex(): Promise<readonly string[]> {
+    const answer = await ask({ op: "list", service })
+    const names = "names" in answer ? answer.names : []
+    await writeIndex(names)
+    return names
+  }
+
+  async function writeIndex(names: Iterable<string>): Promise<void> {
+    await writeFileAtomic(indexFile, `${JSON.stringify([...new Set(names)].toSorted())}\n`)
+  }
+
+  return {
+    kind: "keychain",
+    names: () => inTurn(index),
+    read: (names) =>
+      inTurn(async () => {
+        if (names.length === 0) return new Map()
+        const answer = await ask({ op: "read", service, names })
+        return new Map("items" in answer ? answer.items.map(([name, value]) => [name, new Secret(value)]) : [])
+      }),
+    write: (name, value) =>
+      inTurn(async () => {
+        if (value.reveal() === "") throw storeWriteFailed(`"${name}"`, "an item cannot be empty")
+        const names = await index()
+        // The item first: a name without an item would be a loss, an item without a name is found again.
+        await ask({ op: "write", service, name, value: value.reveal() })
+        if (!names.includes(name)) await writeIndex([...names, name])
+      }),
+    remove: (names) =>
+      inTurn(async () => {
+        const gone = new Set(names)
+        const known = await index()
+        await ask({ op: "remove", service, names })
+        if (known.some((name) => gone.has(name))) await writeIndex(known.filter((name) => !gone.has(name)))
+      }),
+    async unlock() {
+      throw unlockNotNeeded("keychain")
+    },
+  }
+}
+
+async function run(helper: string, input: string, env: NodeJS.ProcessEnv): Promise<string> {
+  return await new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [helper], {
+      env,
+      stdio: ["pipe", "pipe", "ignore"],
+      timeout: deadlineMs,
+      killSignal: "SIGKILL",
+    })
+    let output = ""
+    child.stdout.setEncoding("utf8").on("data", (chunk: string) => {
+      output += chunk
+    })
+    child.once("error", (error) =>
+      reject(keychainUnavailable(`its helper could not be started: ${errnoCode(error)}`, error)),
+    )
+    child.once("close", (_, signal) => {
+      if (signal === "SIGKILL") reject(keychainUnavailable(`it did not answer within ${deadlineMs / 1_000} s`))
+      else resolve(output)
+    })
+    // A helper that died early makes the pipe fail; "close" says what happened.
+    child.stdin.on("error", () => undefined).end(input)
+  })
+}
+
+function helperEnvironment(env: Readonly<Record<string, string | undefined>>): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => passedOn.includes(name) || name.startsWith("XDG_")))
+}

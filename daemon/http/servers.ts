@@ -1,0 +1,71 @@
+/** The two node:http servers: bounds on what a slow or hostile caller can cost, and the checks that need the raw request. */
+import { getRequestListener } from "@hono/node-server"
+import type { Hono } from "hono"
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
+import { requestMalformed } from "../core/errors.ts"
+import { answerHeaders } from "./credentials-app.ts"
+import { guardFraming, isLoopback } from "./guards.ts"
+import { problem } from "./problem.ts"
+
+/** Node's own bounds let a half-sent request live for 90 s, and drop headers beyond 1,000 in silence. */
+const bounds = {
+  maxHeaderSize: 8_192,
+  headersTimeout: 2_000,
+  requestTimeout: 5_000,
+  keepAliveTimeout: 5_000,
+  connectionsCheckingInterval: 500,
+}
+
+/** The data plane's server, for callers of any kind on loopback. */
+export function credentialsServer(app: Hono): Server {
+  const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false })
+  const server = createServer(bounds, (request, response) => {
+    try {
+      guardFraming(request)
+    } catch (error) {
+      refuse(response, error)
+      return
+    }
+    void listener(request, response)
+  })
+  server.maxHeadersCount = 0
+  server.maxConnections = 1_024
+  server.on("connection", (socket) => {
+    if (!isLoopback(socket.remoteAddress)) socket.destroy()
+  })
+  server.on("upgrade", (_, socket) => socket.destroy())
+  server.on("connect", (_, socket) => socket.destroy())
+  server.on("checkContinue", (_: IncomingMessage, response: ServerResponse) =>
+    refuse(response, requestMalformed("no body is expected")),
+  )
+  server.on("clientError", (_, socket) => {
+    const { body } = problem(requestMalformed("this is not HTTP/1.1"))
+    if (!socket.writable) socket.destroy()
+    else
+      socket.end(
+        `HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`,
+      )
+  })
+  return server
+}
+
+/** The control plane's server: our own client over a socket that only this user can open. */
+export function controlServer(app: Hono): Server {
+  const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false })
+  const server = createServer({ ...bounds, requestTimeout: 30_000 }, (request, response) => {
+    if (Number(request.headers["content-length"] ?? 0) > 65_536 || request.headers["transfer-encoding"] !== undefined) {
+      refuse(response, requestMalformed("the body is too large"))
+      return
+    }
+    void listener(request, response)
+  })
+  server.on("upgrade", (_, socket) => socket.destroy())
+  server.on("connect", (_, socket) => socket.destroy())
+  return server
+}
+
+function refuse(response: ServerResponse, error: unknown): void {
+  const { status, body } = problem(error)
+  response.writeHead(status, { ...answerHeaders, "content-length": String(body.length), connection: "close" })
+  response.end(body)
+}

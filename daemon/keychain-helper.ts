@@ -1,0 +1,91 @@
+/**
+ * Asks the OS keychain one question and ends. A process of its own, because the keychain binding blocks, may hang with
+ * the keyring, and holds every secret that it reads: one JSON line in on stdin, one out on stdout, never an argument.
+ */
+import { Entry, findCredentials } from "@napi-rs/keyring"
+import { stdin } from "node:process"
+import { text } from "node:stream/consumers"
+
+export type KeychainQuestion =
+  | { readonly op: "list"; readonly service: string }
+  | { readonly op: "read"; readonly service: string; readonly names: readonly string[] }
+  | { readonly op: "write"; readonly service: string; readonly name: string; readonly value: string }
+  | { readonly op: "remove"; readonly service: string; readonly names: readonly string[] }
+
+export type KeychainAnswer =
+  | { readonly names: readonly string[] }
+  | { readonly items: readonly (readonly [name: string, value: string])[] }
+  | { readonly done: true }
+  | { readonly error: "locked" | "unavailable"; readonly why: string }
+
+// SIGUSR1 would open Node's inspector to every user of this machine.
+process.on("SIGUSR1", () => undefined)
+
+const onLinux = process.platform === "linux"
+
+function entry(service: string, name: string): Entry {
+  // Unpinned, the binding falls back to the kernel keyring in silence, which forgets at logout.
+  return new Entry(service, name, { linux: { store: "secret-service" } })
+}
+
+/**
+ * On Linux a search tells "locked" without a prompt; reading or deleting a locked item would prompt, or call it missing.
+ * The entry that follows is for its constructor: it throws where there is no Secret Service at all.
+ */
+function found(service: string): ReadonlyMap<string, string> {
+  const items = new Map(findCredentials(service).map(({ account, password }) => [account, password]))
+  entry(service, "probe")
+  return items
+}
+
+function answerTo(question: KeychainQuestion): KeychainAnswer {
+  const { service } = question
+  switch (question.op) {
+    case "list":
+      return { names: [...found(service).keys()] }
+    case "read": {
+      const items = onLinux ? found(service) : undefined
+      const read = (name: string): string | null | undefined =>
+        items === undefined ? entry(service, name).getPassword() : items.get(name)
+      return {
+        items: question.names.flatMap((name) => {
+          const value = read(name)
+          return value === null || value === undefined ? [] : [[name, value] as const]
+        }),
+      }
+    }
+    case "write":
+      if (onLinux) found(service)
+      entry(service, question.name).setPassword(question.value)
+      return { done: true }
+    case "remove":
+      if (onLinux) found(service)
+      for (const name of question.names) entry(service, name).deletePassword()
+      return { done: true }
+    default:
+      return { error: "unavailable", why: "the helper was asked what it does not know" }
+  }
+}
+
+/** -25308 is macOS's errSecInteractionNotAllowed: a locked keychain, as over ssh. */
+const lockedText = /IsLocked|prompt was dismissed|-25308|interaction is not allowed/i
+
+function failure(error: unknown): KeychainAnswer {
+  const message = error instanceof Error ? error.message : ""
+  if (lockedText.test(message)) return { error: "locked", why: "" }
+  if (/no result found/i.test(message)) return { error: "unavailable", why: "no default keyring exists yet" }
+  if (/ServiceUnknown|not provided by any/i.test(message))
+    return { error: "unavailable", why: "no Secret Service runs in this session" }
+  // The binding's own words, cut: they name D-Bus errors, and never an item's value.
+  return { error: "unavailable", why: message.split("\n")[0]?.slice(0, 120) ?? "" }
+}
+
+let answer: KeychainAnswer
+try {
+  // Only the daemon writes here (adapters/keychain.ts), so the question's shape is the type's.
+  const question: KeychainQuestion = JSON.parse(await text(stdin))
+  answer = answerTo(question)
+} catch (error) {
+  answer = failure(error)
+}
+process.stdout.write(`${JSON.stringify(answer)}\n`)

@@ -1,0 +1,177 @@
+/** The hall: reads settings, builds the adapters, hands them to the core, opens both doors, and closes them with grace. */
+import "./no-inspector.ts"
+import { readFile } from "node:fs/promises"
+import type { Server } from "node:http"
+import { join } from "node:path"
+import { writeFileAtomic } from "./adapters/atomic-file.ts"
+import { awsConfig, awsFilesFrom } from "./adapters/aws-config.ts"
+import { systemClock } from "./adapters/clock.ts"
+import { fileStore } from "./adapters/file-store.ts"
+import type { ItemStore } from "./adapters/item-store.ts"
+import { keychain } from "./adapters/keychain.ts"
+import { leaseFiles } from "./adapters/lease-files.ts"
+import { answers, listenOnPort, listenOnSocket, loopback, privateFolder } from "./adapters/listen.ts"
+import { pinoLog } from "./adapters/log.ts"
+import { memoryStore } from "./adapters/memory-store.ts"
+import { secretStore } from "./adapters/secret-store.ts"
+import { awsSts } from "./adapters/sts.ts"
+import { controlHandlers, endpointFileOf, type ControlOptions } from "./control.ts"
+import { createBroker } from "./core/broker.ts"
+import { CreddError, alreadyRunning } from "./core/errors.ts"
+import { heartbeat } from "./core/heartbeat.ts"
+import { createLeases } from "./core/leases.ts"
+import type { Log } from "./core/ports.ts"
+import { controlApp } from "./http/control-app.ts"
+import { credentialsApp } from "./http/credentials-app.ts"
+import { hostsOf } from "./http/guards.ts"
+import { controlServer, credentialsServer } from "./http/servers.ts"
+import { endpointFile } from "./paths.ts"
+import { readSettings, type Settings } from "./settings.ts"
+
+type Env = Readonly<Record<string, string | undefined>>
+
+const graceMs = 2_000
+
+/** Runs until a signal ends it; answers with the exit status. Throws a CreddError when it cannot start. */
+export async function runDaemon(env: Env = process.env): Promise<number> {
+  process.umask(0o077)
+  const settings = await readSettings(env)
+  const log = pinoLog(settings.logLevel)
+  const stop = await start(settings, env, log)
+  const signal = await new Promise<string>((resolve) => {
+    process.once("SIGTERM", resolve).once("SIGINT", resolve)
+  })
+  log.info("stopping", { signal })
+  await stop()
+  return 0
+}
+
+async function start(settings: Settings, env: Env, log: Log): Promise<() => Promise<void>> {
+  const { paths } = settings
+  if (await answers(paths.socket)) throw alreadyRunning(undefined)
+  await privateFolder(paths.state)
+
+  const clock = systemClock()
+  const http = once(async () => await (await import("./adapters/aws-http.ts")).openAwsHttp({ clock, env }))
+  const store = secretStore(itemStore(settings, env), {
+    onDamaged: (error) => log.error("session_damaged", { message: error.message }),
+  })
+  const source = awsConfig(awsFilesFrom(env))
+  const broker = createBroker({
+    clock,
+    store,
+    source,
+    log,
+    sts: awsSts({ clock, http }),
+    random: Math.random,
+    defaults: {
+      region: env["AWS_REGION"] || env["AWS_DEFAULT_REGION"],
+      endpoint: env["AWS_ENDPOINT_URL_STS"] || env["AWS_ENDPOINT_URL"],
+    },
+  })
+  const files = leaseFiles(paths.state)
+  const leases = createLeases(await files.read(), clock)
+  await broker.settle()
+
+  // The port's own number decides which Host headers are ours, so it comes before the app that checks them.
+  const hosts = new Set<string>()
+  const data = credentialsServer(credentialsApp({ hosts, leases, credentialsFor: broker.credentialsFor, log }))
+  const port = await listenOnPort(data, settings.port)
+  for (const host of hostsOf(port)) hosts.add(host)
+
+  const options: ControlOptions = {
+    broker,
+    leases,
+    store,
+    endpoint: `http://${loopback}:${port}`,
+    tokenFile: files.tokenFile("shell"),
+    startedAt: clock.now(),
+    defaultProfile: settings.defaultProfile,
+    async renewLeases() {
+      leases.revokeAll()
+      await mintShell()
+    },
+    onProfilesChanged: writeEndpoint,
+  }
+  async function mintShell(): Promise<void> {
+    const { token } = leases.mint("shell", ["*"])
+    await files.writeToken("shell", token)
+    await files.write(leases.all())
+  }
+  let written = ""
+  async function writeEndpoint(): Promise<void> {
+    const text = `${JSON.stringify(endpointFileOf(options))}\n`
+    if (text === written) return
+    await writeFileAtomic(endpointFile(paths), text)
+    written = text
+  }
+
+  const control = controlServer(controlApp(controlHandlers(options), log))
+  try {
+    await listenOnSocket(control, paths.socket)
+    const shell = leases.find("shell")
+    if (shell === undefined || !(await files.holdsTokenOf(shell))) await mintShell()
+    await writeEndpoint()
+  } catch (error) {
+    data.close()
+    control.close()
+    throw error
+  }
+
+  async function beat(): Promise<boolean> {
+    const isSettled = await broker.settle()
+    await writeEndpoint().catch((error: unknown) => log.error("endpoint_not_written", { message: messageOf(error) }))
+    broker.renewDue()
+    return isSettled
+  }
+  const stopHeart = heartbeat({ clock, random: Math.random, beat })
+  process.on("SIGHUP", () => void beat().catch(() => undefined))
+  log.info("listening", { endpoint: options.endpoint, socket: paths.socket, store: store.kind, node: process.version })
+
+  return async () => {
+    stopHeart()
+    await Promise.all([closed(data), closed(control)])
+  }
+}
+
+function itemStore(settings: Settings, env: Env): ItemStore {
+  const { store, paths, passphraseFile } = settings
+  if (store === "memory") return memoryStore()
+  if (store === "keychain") return keychain({ indexFile: join(paths.state, "keychain-index.json"), env })
+  const credentials = env["CREDENTIALS_DIRECTORY"]
+  const file = passphraseFile ?? (credentials === undefined ? undefined : join(credentials, "credd-passphrase"))
+  return fileStore({
+    path: join(paths.state, "store.credd"),
+    async passphrase() {
+      if (file === undefined) return undefined
+      const text = await readFile(file, "utf8").catch(() => undefined)
+      return text?.replace(/\r?\n$/, "")
+    },
+  })
+}
+
+/** Stops accepting, lets what is under way finish for a moment, then ends it. */
+async function closed(server: Server): Promise<void> {
+  const timer = setTimeout(() => server.closeAllConnections(), graceMs)
+  await new Promise((resolve) => {
+    server.close(resolve)
+    server.closeIdleConnections()
+  })
+  clearTimeout(timer)
+}
+
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined
+  return () => {
+    made ??= make().catch((error: unknown) => {
+      // A CA bundle that cannot be read today may be readable tomorrow.
+      made = undefined
+      throw error
+    })
+    return made
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof CreddError ? error.message : "an error of its own"
+}
