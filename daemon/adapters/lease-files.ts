@@ -4,7 +4,7 @@ import { lstat, readFile } from "node:fs/promises"
 import { join } from "node:path"
 import * as v from "valibot"
 import type { Lease } from "../core/leases.ts"
-import { Secret } from "../core/secret.ts"
+import type { Secret } from "../core/secret.ts"
 import { writeFileAtomic } from "./atomic-file.ts"
 import { privateFolder } from "./listen.ts"
 
