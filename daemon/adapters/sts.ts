@@ -35,7 +35,7 @@ export function awsSts({ clock, http }: StsOptions): Sts {
   let sdk: Promise<typeof Sdk> | undefined
 
   async function send<T>(call: Call, run: (client: STSClient, sdk: typeof Sdk) => Promise<T>): Promise<T> {
-    sdk ??= import("@aws-sdk/client-sts")
+    sdk ??= loadSdk()
     const [loaded, requestHandler] = await Promise.all([sdk, http()])
     const { as, target } = call
     const before = clock.offsetMs()
@@ -114,6 +114,12 @@ export function awsSts({ clock, http }: StsOptions): Sts {
     },
   }
   return sts
+}
+
+async function loadSdk(): Promise<typeof Sdk> {
+  // The SDK would write a paragraph about old Node versions into the log; credd's README says what is supported.
+  process.env["AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED"] ??= "true"
+  return await import("@aws-sdk/client-sts")
 }
 
 interface WireCredentials {

@@ -1,0 +1,13 @@
+/** `12h`, `90m`, `3600s`, `1d` or plain seconds, as seconds. */
+import { usageWrong } from "./failure.ts"
+
+const units: Readonly<Record<string, number>> = { "": 1, s: 1, m: 60, h: 3_600, d: 86_400 }
+
+export function secondsFrom(text: string): number {
+  const [, number, unit = ""] = /^(\d+)([smhd]?)$/.exec(text.trim()) ?? []
+  const seconds = Number(number) * (units[unit] ?? Number.NaN)
+  if (!(seconds >= 900 && seconds <= 129_600)) {
+    throw usageWrong(`"${text}" is not a session duration between 15m and 36h`, "run: credd login --duration 12h")
+  }
+  return seconds
+}

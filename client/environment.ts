@@ -1,0 +1,67 @@
+/** The variables that make an AWS SDK ask credd, and those that would win over them. */
+
+/** A value to set, or null where the variable must not be there (an empty one would still count in several SDKs). */
+export type Environment = ReadonlyMap<string, string | null>
+
+export interface Target {
+  readonly fullUri: string
+  readonly region: string | undefined
+  readonly token: { readonly inline: string } | { readonly file: string }
+}
+
+/** Every one of these comes before the container credentials in some SDK, or in all of them. */
+const rivals = [
+  "AWS_PROFILE",
+  "AWS_DEFAULT_PROFILE",
+  "AWS_ACCESS_KEY_ID",
+  "AWS_SECRET_ACCESS_KEY",
+  "AWS_SESSION_TOKEN",
+  "AWS_SECURITY_TOKEN",
+  "AWS_CREDENTIAL_FILE",
+  "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+  "AWS_WEB_IDENTITY_TOKEN_FILE",
+  "AWS_ROLE_ARN",
+  "AWS_ROLE_SESSION_NAME",
+]
+const ours = [
+  "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+  "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+  "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+  "AWS_REGION",
+  "AWS_DEFAULT_REGION",
+  "AWS_EC2_METADATA_DISABLED",
+]
+const proxies = ["http_proxy", "https_proxy", "all_proxy"]
+const loopback = ["127.0.0.1", "localhost"]
+
+export function environmentFor(
+  { fullUri, region, token }: Target,
+  env: Readonly<Record<string, string | undefined>>,
+): Environment {
+  const variables = new Map<string, string | null>([["AWS_CONTAINER_CREDENTIALS_FULL_URI", fullUri]])
+  variables.set("AWS_CONTAINER_AUTHORIZATION_TOKEN", "inline" in token ? token.inline : null)
+  variables.set("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "file" in token ? token.file : null)
+  if (region !== undefined) {
+    // botocore reads only the second, the JavaScript and Java SDKs only the first.
+    variables.set("AWS_REGION", region)
+    variables.set("AWS_DEFAULT_REGION", region)
+  }
+  variables.set("AWS_EC2_METADATA_DISABLED", "true")
+  // Rust and object_store would send the request, token included, to the proxy.
+  if (proxies.some((name) => env[name] || env[name.toUpperCase()])) {
+    for (const name of ["NO_PROXY", "no_proxy"])
+      variables.set(name, withLoopback(env[name] ?? env["NO_PROXY"] ?? env["no_proxy"]))
+  }
+  for (const name of rivals) variables.set(name, null)
+  return variables
+}
+
+/** What takes it all away again. */
+export function environmentUnset(): Environment {
+  return new Map(ours.map((name) => [name, null]))
+}
+
+function withLoopback(old: string | undefined): string {
+  const hosts = (old ?? "").split(",").map((host) => host.trim())
+  return [...hosts.filter((host) => host !== ""), ...loopback.filter((host) => !hosts.includes(host))].join(",")
+}
