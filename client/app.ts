@@ -194,6 +194,11 @@ const routes = buildRouteMap({
 const wrong = (text: string): string =>
   `credd: error: ${text.charAt(0).toLowerCase()}${text.slice(1)}\ncredd: hint: run: credd --help`
 
+/** stricli puts each proposal between backticks. */
+function didYouMean(correction: string | undefined): string {
+  return correction === undefined ? "" : `; did you mean "${correction.replaceAll("`", "")}"?`
+}
+
 function application(): Application<Context> {
   return buildApplication(routes, {
     name: "credd",
@@ -204,9 +209,7 @@ function application(): Application<Context> {
       loadText: () => ({
         ...text_en,
         noCommandRegisteredForInput: ({ input, corrections }) =>
-          wrong(
-            `there is no command "${input}"${corrections.length === 0 ? "" : `; did you mean "${corrections[0].replaceAll("`", "")}"?`}`,
-          ),
+          wrong(`there is no command "${input}"${didYouMean(corrections[0])}`),
         exceptionWhileParsingArguments: (error, color) => wrong(text_en.exceptionWhileParsingArguments(error, color)),
       }),
     },
