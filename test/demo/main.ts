@@ -133,7 +133,7 @@ async function steps(accessKey: string): Promise<void> {
   title("3. Once a day: one MFA code")
   const code = sandbox.mfaCode("alice")
   console.log(dim(`  (alice's authenticator shows ${code})`))
-  await command("login", `${code}\n`)
+  await command("login dev", `${code}\n`)
   const again = await run([credd, "login", "acme"], `${code}\n`)
   insist(again.status !== 0, "the same code was taken twice")
   console.log(dim("  (the same code again is refused: ") + dim(`${again.stderr.split("\n")[0]})`))
