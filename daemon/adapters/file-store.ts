@@ -166,7 +166,7 @@ function split(
   const header = v.safeParse(v.pipe(v.string(), v.parseJson(), headerSchema), line)
   // Base64 that decodes to the same bytes in two ways would hide a changed byte.
   const ciphertext = Buffer.from(body, "base64")
-  const whole = ciphertext.toString("base64") === body && ciphertext.length >= 16 && rest.join("") === ""
+  const whole = ciphertext.toString("base64") === body && ciphertext.length >= 16 && rest.length === 1 && rest[0] === ""
   if (!header.success || JSON.stringify(header.output) !== line || !whole) throw storeDamaged(path)
   return { header: header.output, line, ciphertext }
 }

@@ -154,7 +154,9 @@ export function similarName(name: string, names: Iterable<string>): string | und
     const distance = editDistance(name.toLowerCase(), candidate.toLowerCase())
     if (distance < (best?.distance ?? Number.POSITIVE_INFINITY)) best = { name: candidate, distance }
   }
-  return best !== undefined && best.distance <= Math.max(1, Math.floor(name.length / 3)) ? best.name : undefined
+  return best !== undefined && best.distance <= Math.max(2, Math.floor(name.length / 3)) && best.distance < name.length
+    ? best.name
+    : undefined
 }
 
 function otherSource(keys: Readonly<Record<string, string>>): string | undefined {

@@ -39,8 +39,8 @@ export function credentialsApp({ hosts, leases, credentialsFor, log }: Credentia
   app.get("/healthz", (c) => answer(c, 200, '{"status":"ok"}'))
 
   app.get(`${prefix}*`, async (c) => {
-    const lease = leases.verify(c.req.header("authorization"))
     const profile = profileIn(c.req.url)
+    const lease = leases.verify(c.req.header("authorization"))
     if (!mayRead(lease, profile)) throw profileNotAllowed(profile, lease.name)
     const credentials = await credentialsFor(profile)
     log.debug("credentials_served", facts(profile, lease, credentials))
@@ -66,9 +66,10 @@ function answer(c: Context, status: 200 | ReturnType<typeof problem>["status"], 
   return c.body(body, status, { ...answerHeaders, "content-length": String(Buffer.byteLength(body)) })
 }
 
-/** Decoded once: a router that decodes twice would read `a%252Fb` as `a/b`. */
+/** Decoded once: a router that decodes twice would read `a%252Fb` as `a/b`. (The wildcard also matches without its slash.) */
 function profileIn(url: string): string {
   const path = url.slice(url.indexOf("/", url.indexOf("://") + 3)).split("?", 1)[0] ?? ""
+  if (!path.startsWith(prefix) || path === prefix) throw routeNotFound()
   try {
     return decodeURIComponent(path.slice(prefix.length))
   } catch {

@@ -1,0 +1,104 @@
+/** What every ItemStore promises, whatever it keeps its items in. One suite, run over memory, the file and the real keychain. */
+import { describe, expect, it } from "vitest"
+import type { ItemStore } from "../../daemon/adapters/item-store.ts"
+import { Secret } from "../../daemon/core/secret.ts"
+
+export interface ItemStoreSubject {
+  readonly store: ItemStore
+  /** A second instance over the same backing, as after a restart; absent where nothing survives one. */
+  readonly reopened?: () => Promise<ItemStore>
+}
+
+export function itemStoreContract(name: string, setup: () => Promise<ItemStoreSubject>): void {
+  const text = async (store: ItemStore, item: string): Promise<string | undefined> =>
+    (await store.read([item])).get(item)?.reveal()
+
+  describe(`${name} as an ItemStore`, () => {
+    it.each([
+      ["a word", "EXAMPLE-secret"],
+      ["1 KB", "x".repeat(1_024)],
+      ["64 KB", "y".repeat(65_536)],
+      ["a newline, a NUL and an emoji", "a\nb\0c😀"],
+      ["JSON", JSON.stringify({ a: '"', b: "\\" })],
+    ])("gives back %s", async (_, value) => {
+      const { store } = await setup()
+
+      await store.write("session/acme", new Secret(value))
+
+      expect(await text(store, "session/acme")).toBe(value)
+    })
+
+    it.each(["session/with space", "session/a/b", "session/schön 日本", "session/50%", "access-key/it's"])(
+      "keeps an item called %s",
+      async (item) => {
+        const { store } = await setup()
+
+        await store.write(item, new Secret("EXAMPLE"))
+
+        expect(await store.names()).toEqual([item])
+        expect(await text(store, item)).toBe("EXAMPLE")
+      },
+    )
+
+    it("overwrites in place", async () => {
+      const { store } = await setup()
+      await store.write("a", new Secret("one"))
+
+      await store.write("a", new Secret("two"))
+
+      expect(await text(store, "a")).toBe("two")
+      expect(await store.names()).toEqual(["a"])
+    })
+
+    it("leaves out what is missing, and removing it is no error", async () => {
+      const { store } = await setup()
+      await store.write("a", new Secret("one"))
+
+      await store.remove(["missing"])
+
+      expect([...(await store.read(["a", "missing"])).keys()]).toEqual(["a"])
+    })
+
+    it("removes what it is told to and nothing else", async () => {
+      const { store } = await setup()
+      for (const item of ["a", "b", "c"]) await store.write(item, new Secret(item))
+
+      await store.remove(["a", "c"])
+
+      expect(await store.names()).toEqual(["b"])
+      expect([...(await store.read(["a", "b", "c"])).keys()]).toEqual(["b"])
+    })
+
+    it("loses none of 10 writes at once", async () => {
+      const { store } = await setup()
+      const items = Array.from({ length: 10 }, (_, i) => `session/${i}`)
+
+      await Promise.all(items.map((item) => store.write(item, new Secret(item))))
+
+      expect([...(await store.names())].toSorted()).toEqual(items)
+      expect((await store.read(items)).size).toBe(10)
+    })
+
+    it("has everything after a restart", async ({ skip }) => {
+      const { store, reopened } = await setup()
+      skip(reopened === undefined, "nothing in the memory store survives a restart: that is its promise")
+      await store.write("a", new Secret("one"))
+      await store.write("b", new Secret("two"))
+      await store.remove(["b"])
+
+      const again = await reopened?.()
+
+      expect(await again?.names()).toEqual(["a"])
+      expect(again && (await text(again, "a"))).toBe("one")
+    })
+
+    it("shows no secret when it is printed", async () => {
+      const { store } = await setup()
+      await store.write("a", new Secret("EXAMPLE-canary"))
+
+      const read = await store.read(["a"])
+
+      expect(`${JSON.stringify([...read])} ${String(read.get("a"))}`).not.toContain("canary")
+    })
+  })
+}

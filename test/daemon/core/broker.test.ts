@@ -1,0 +1,345 @@
+import { describe, expect, it, vi } from "vitest"
+import { memoryStore } from "../../../daemon/adapters/memory-store.ts"
+import { secretStore } from "../../../daemon/adapters/secret-store.ts"
+import { createBroker } from "../../../daemon/core/broker.ts"
+import {
+  accessDenied,
+  accessKeyRejected,
+  keychainLocked,
+  mfaCodeRejected,
+  storeWriteFailed,
+  stsUnavailable,
+} from "../../../daemon/core/errors.ts"
+import type { SecretStore } from "../../../daemon/core/ports.ts"
+import { fakeClock, hours, minutes, seconds } from "../../fakes/clock.ts"
+import { someAccessKey, someSession } from "../../fakes/credentials.ts"
+import { fakeLog } from "../../fakes/log.ts"
+import { fakeProfileSource } from "../../fakes/profile-source.ts"
+import { fakeSts } from "../../fakes/sts.ts"
+
+const profiles = {
+  acme: { mfa_serial: "arn:aws:iam::123456789012:mfa/alice" },
+  dev: { role_arn: "arn:aws:iam::123456789012:role/developer", source_profile: "acme" },
+  audit: { role_arn: "arn:aws:iam::123456789012:role/auditor", source_profile: "dev" },
+  sso: { sso_session: "x" },
+  nomfa: {},
+}
+const code = "123456"
+
+async function setup({ keys = ["acme"] } = {}) {
+  const clock = fakeClock()
+  const sts = fakeSts(clock)
+  const store: SecretStore = secretStore(memoryStore(), { onDamaged: () => undefined })
+  for (const name of keys) await store.writeAccessKey(name, someAccessKey)
+  const log = fakeLog()
+  const broker = createBroker({
+    clock,
+    sts,
+    store,
+    log,
+    random: () => 1,
+    defaults: {},
+    source: fakeProfileSource(profiles),
+  })
+  await broker.settle()
+  return { clock, sts, store, log, broker }
+}
+
+async function signedIn() {
+  const parts = await setup()
+  await parts.broker.login("acme", code, 43_200)
+  return parts
+}
+
+describe("login", () => {
+  it("starts a session that serves every profile above it", async () => {
+    const { broker, sts } = await setup()
+
+    const { session, profiles: served } = await broker.login("dev", code, 43_200)
+
+    expect(session).toMatchObject({ sourceProfile: "acme", state: "signed-in", expiration: "2026-11-23T22:00:00Z" })
+    expect(served).toEqual(["acme", "dev", "audit"])
+    expect(sts.getSessionToken).toHaveBeenCalledTimes(1)
+  })
+
+  it("sends a code once, also when it was refused", async () => {
+    const { broker, sts } = await setup()
+    sts.getSessionToken.mockRejectedValueOnce(mfaCodeRejected("x", undefined))
+
+    await expect(broker.login("acme", code, 900)).rejects.toMatchObject({ code: "MfaCodeRejected" })
+    await expect(broker.login("acme", code, 900)).rejects.toMatchObject({ code: "MfaCodeUsed" })
+
+    expect(sts.getSessionToken).toHaveBeenCalledTimes(1)
+  })
+
+  it("sends a code once when two logins come at the same time", async () => {
+    const { broker, sts } = await setup()
+
+    const outcomes = await Promise.allSettled([broker.login("acme", code, 900), broker.login("dev", code, 900)])
+
+    expect(outcomes.map(({ status }) => status)).toEqual(["fulfilled", "rejected"])
+    expect(sts.getSessionToken).toHaveBeenCalledTimes(1)
+  })
+
+  it("says that the code is spent when no answer came", async () => {
+    const { broker, sts } = await setup()
+    sts.getSessionToken.mockRejectedValueOnce(stsUnavailable("eu-west-1", "the connection was reset"))
+
+    await expect(broker.login("acme", code, 900)).rejects.toMatchObject({
+      code: "Unavailable",
+      hint: expect.stringContaining("spent"),
+    })
+  })
+
+  it("takes the same digits again when their time has come round", async () => {
+    const { broker, clock } = await signedIn()
+
+    clock.advance(10 * minutes)
+
+    await expect(broker.login("acme", code, 900)).resolves.toBeDefined()
+  })
+
+  it.each(["12345", "1234567", "12345a", "", "１２３４５６"])("does not send %j, which is no code", async (wrong) => {
+    const { broker, sts } = await setup()
+
+    await expect(broker.login("acme", wrong, 900)).rejects.toMatchObject({ code: "MfaCodeMalformed" })
+    expect(sts.getSessionToken).not.toHaveBeenCalled()
+  })
+
+  it.each([899, 129_601, Number.NaN])("does not ask for a session of %d s", async (wrong) => {
+    const { broker } = await setup()
+
+    await expect(broker.login("acme", code, wrong)).rejects.toMatchObject({ code: "UsageWrong" })
+  })
+
+  it.each([
+    ["nope", "ProfileNotFound"],
+    ["sso", "ProfileUnsupported"],
+    ["nomfa", "MfaSerialMissing"],
+  ])("for %s says %s before a code is asked for", async (name, expected) => {
+    const { broker } = await setup({ keys: ["acme", "nomfa"] })
+
+    await expect(broker.loginPlan(name)).rejects.toMatchObject({ code: expected })
+  })
+
+  it("says that there is no access key", async () => {
+    const { broker } = await setup({ keys: [] })
+
+    await expect(broker.loginPlan("acme")).rejects.toMatchObject({ code: "AccessKeyMissing" })
+  })
+
+  it("proposes the profile that was meant", async () => {
+    const { broker } = await setup()
+
+    await expect(broker.loginPlan("acem")).rejects.toThrow('did you mean "acme"?')
+  })
+
+  it("replaces a living session without a gap", async () => {
+    const { broker, clock } = await signedIn()
+    const before = await broker.credentialsFor("dev")
+    clock.advance(10 * minutes)
+
+    const again = broker.login("acme", "654321", 43_200)
+
+    await expect(broker.credentialsFor("dev")).resolves.toBe(before)
+    await again
+    await expect(broker.credentialsFor("acme")).resolves.toMatchObject({ expiration: clock.now() + 12 * hours })
+  })
+
+  it("serves a session that the store could not keep, warns, and keeps it later", async () => {
+    const { broker, store } = await setup()
+    const write = vi.spyOn(store, "writeSession").mockRejectedValueOnce(storeWriteFailed("/s", "the disk is full"))
+
+    const { warnings } = await broker.login("acme", code, 43_200)
+    expect(warnings[0]).toContain("the disk is full")
+    await expect(broker.credentialsFor("dev")).resolves.toBeDefined()
+    expect(await broker.settle()).toBe(true)
+
+    expect(write).toHaveBeenCalledTimes(2)
+    expect(await store.readSessions()).toHaveLength(1)
+  })
+})
+
+describe("credentialsFor", () => {
+  it("asks STS once for hundreds of callers of a chain at a cold start", async () => {
+    const { broker, sts } = await signedIn()
+
+    await Promise.all(Array.from({ length: 300 }, () => broker.credentialsFor("audit")))
+
+    expect(sts.assumeRole).toHaveBeenCalledTimes(2)
+  })
+
+  it("says that a login is needed, and stops saying so right after it", async () => {
+    const { broker } = await setup()
+    await expect(broker.credentialsFor("dev")).rejects.toMatchObject({
+      code: "LoginRequired",
+      hint: "run: credd login acme",
+    })
+
+    await broker.login("acme", code, 43_200)
+
+    await expect(broker.credentialsFor("dev")).resolves.toBeDefined()
+  })
+
+  it("goes on serving a role after the session has ended, until 60 s before the role's end", async () => {
+    const { broker, clock } = await setup()
+    await broker.login("acme", code, 900)
+    await broker.credentialsFor("dev")
+
+    clock.advance(15 * minutes)
+    await expect(broker.credentialsFor("acme")).rejects.toMatchObject({ code: "SessionExpired" })
+    await expect(broker.credentialsFor("dev")).resolves.toBeDefined()
+    clock.advance(43 * minutes)
+    await expect(broker.credentialsFor("dev")).resolves.toBeDefined()
+    clock.advance(1 * minutes)
+
+    await expect(broker.credentialsFor("dev")).rejects.toMatchObject({ code: "SessionExpired" })
+  })
+
+  it("serves the session itself until 60 s before its end", async () => {
+    const { broker, clock } = await setup()
+    await broker.login("acme", code, 900)
+
+    clock.advance(14 * minutes - 1)
+    await expect(broker.credentialsFor("acme")).resolves.toBeDefined()
+    clock.advance(1)
+
+    await expect(broker.credentialsFor("acme")).rejects.toMatchObject({ code: "SessionExpired" })
+  })
+
+  it("keeps a refusal of one role away from another", async () => {
+    const { broker, sts } = await signedIn()
+    await broker.credentialsFor("dev")
+    sts.assumeRole.mockRejectedValueOnce(accessDenied("role auditor", undefined))
+
+    await expect(broker.credentialsFor("audit")).rejects.toMatchObject({ code: "AccessDenied" })
+
+    await expect(broker.credentialsFor("dev")).resolves.toBeDefined()
+    expect(broker.status().profiles.find(({ name }) => name === "audit")).toMatchObject({ state: "refused" })
+  })
+
+  it("asks for a login when AWS no longer takes the session", async () => {
+    const { broker, sts } = await signedIn()
+    sts.assumeRole.mockRejectedValue(accessKeyRejected("the session", undefined))
+
+    await expect(broker.credentialsFor("dev")).rejects.toMatchObject({
+      code: "SessionExpired",
+      hint: "run: credd login acme",
+    })
+  })
+
+  it("says that the keychain is locked, and serves as soon as it is not", async () => {
+    const { broker, clock, store } = await setup()
+    await store.writeSession(someSession("acme", clock.now() + 5 * hours))
+    const locked = vi.spyOn(store, "readSessions").mockRejectedValue(keychainLocked())
+    const fresh = createBroker({
+      clock,
+      sts: fakeSts(clock),
+      store,
+      log: fakeLog(),
+      random: () => 1,
+      defaults: {},
+      source: fakeProfileSource(profiles),
+    })
+
+    expect(await fresh.settle()).toBe(false)
+    await expect(fresh.credentialsFor("dev")).rejects.toMatchObject({ code: "KeychainLocked" })
+    expect(fresh.status().storeState).toBe("locked")
+    locked.mockRestore()
+    expect(await fresh.settle()).toBe(true)
+
+    // What was refused for want of the session is remembered for a moment only.
+    clock.advance(60 * seconds)
+    await expect(fresh.credentialsFor("dev")).resolves.toBeDefined()
+    expect(await broker.settle()).toBe(true)
+  })
+})
+
+describe("logout", () => {
+  it("forgets the session, its roles, and what the store kept", async () => {
+    const { broker, store } = await signedIn()
+    await broker.credentialsFor("audit")
+
+    expect(await broker.logout(["audit"])).toEqual({ sourceProfiles: ["acme"], warnings: [] })
+
+    for (const name of ["acme", "dev", "audit"]) {
+      await expect(broker.credentialsFor(name)).rejects.toMatchObject({ code: "LoginRequired" })
+    }
+    expect(await store.readSessions()).toEqual([])
+  })
+
+  it("does not serve what a renewal under way brings after it", async () => {
+    const { broker, clock, sts } = await signedIn()
+    await broker.credentialsFor("dev")
+    clock.advance(40 * minutes)
+    await broker.credentialsFor("dev")
+
+    await broker.logoutAll()
+    await new Promise((resolve) => setImmediate(resolve))
+
+    expect(sts.assumeRole).toHaveBeenCalledTimes(2)
+    await expect(broker.credentialsFor("dev")).rejects.toMatchObject({ code: "LoginRequired" })
+  })
+
+  it("forgets in memory at once when the store is locked, warns, and removes it later", async () => {
+    const { broker, store } = await signedIn()
+    vi.spyOn(store, "removeSessions").mockRejectedValueOnce(keychainLocked())
+
+    const { warnings } = await broker.logoutAll()
+    expect(warnings[0]).toContain("still in the store")
+    await expect(broker.credentialsFor("acme")).rejects.toMatchObject({ code: "LoginRequired" })
+    await broker.settle()
+
+    expect(await store.readSessions()).toEqual([])
+  })
+})
+
+describe("renewDue", () => {
+  it("renews a role in use before any caller asks, and leaves an idle one alone", async () => {
+    const { broker, clock, sts } = await signedIn()
+    await broker.credentialsFor("dev")
+    const beats = (count: number): void => {
+      for (let beat = 0; beat < count; beat += 1) {
+        clock.advance(30 * seconds)
+        broker.renewDue()
+      }
+    }
+
+    beats(72)
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(sts.assumeRole).toHaveBeenCalledTimes(2)
+    for (let hour = 0; hour < 8; hour += 1) {
+      beats(120)
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+
+    expect(sts.assumeRole.mock.calls.length).toBeLessThanOrEqual(4)
+  })
+})
+
+describe("addAccessKey", () => {
+  it("keeps a key only after AWS has proven it", async () => {
+    const { broker, store, sts } = await setup({ keys: [] })
+    sts.getCallerIdentity.mockRejectedValueOnce(accessKeyRejected("the access key", undefined))
+
+    await expect(broker.addAccessKey("acme", someAccessKey)).rejects.toMatchObject({ code: "AccessKeyRejected" })
+    expect(await store.accessKeyProfiles()).toEqual([])
+    await broker.addAccessKey("acme", someAccessKey)
+
+    expect(await store.accessKeyProfiles()).toEqual(["acme"])
+  })
+
+  it("logs no secret at any level", async () => {
+    const { broker, log } = await setup({ keys: [] })
+    await broker.addAccessKey("acme", someAccessKey)
+    await broker.login("acme", code, 43_200)
+    const credentials = await broker.credentialsFor("dev")
+
+    const text = log.lines.join("\n")
+
+    for (const secret of [someAccessKey.secretAccessKey, credentials.secretAccessKey, credentials.sessionToken]) {
+      expect(text).not.toContain(secret.reveal())
+    }
+    expect(text).not.toContain(code)
+  })
+})

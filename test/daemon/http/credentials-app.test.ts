@@ -1,0 +1,211 @@
+import { fc, test } from "@fast-check/vitest"
+import { describe, expect, it, vi } from "vitest"
+import type { Credentials } from "../../../daemon/core/credentials.ts"
+import { CreddError, sessionExpired } from "../../../daemon/core/errors.ts"
+import { createLeases } from "../../../daemon/core/leases.ts"
+import { credentialsApp } from "../../../daemon/http/credentials-app.ts"
+import { hostsOf } from "../../../daemon/http/guards.ts"
+import { fakeClock } from "../../fakes/clock.ts"
+import { someCredentials } from "../../fakes/credentials.ts"
+import { fakeLog } from "../../fakes/log.ts"
+
+function setup() {
+  const leases = createLeases([], fakeClock())
+  const token = leases.mint("shell", ["*"]).token.reveal()
+  const narrow = leases.mint("agent", ["dev"]).token.reveal()
+  const credentials: Credentials = {
+    ...someCredentials(Date.parse("2026-11-23T22:10:00.999Z")),
+    accountId: "123456789012",
+  }
+  const credentialsFor = vi.fn<(profile: string) => Promise<Credentials>>(async () => credentials)
+  const log = fakeLog()
+  const app = credentialsApp({ hosts: hostsOf(9912), leases, credentialsFor, log })
+  const get = async (path: string, headers: Readonly<Record<string, string>> = {}, method = "GET"): Promise<Response> =>
+    await app.request(path, { method, headers: { host: "127.0.0.1:9912", authorization: token, ...headers } })
+  return { get, token, narrow, credentials, credentialsFor, log }
+}
+
+async function problemOf(response: Response) {
+  const body = (await response.json()) as Record<string, string>
+  expect(response.headers.get("content-type")).toBe("application/json")
+  expect(response.headers.get("content-length")).toBe(String(JSON.stringify(body).length))
+  expect(body["Code"]).toBe(body["code"])
+  expect(body["Message"]).toBe(body["message"])
+  expect(body["message"]).toMatch(/^[\x20-\x7e]{1,199}$/)
+  return { status: response.status, code: body["code"], message: body["message"] }
+}
+
+describe("GET /credentials/{profile}", () => {
+  it("answers with the container credentials document, to the byte", async () => {
+    const { get, credentials } = setup()
+
+    const response = await get("/credentials/dev")
+
+    expect(response.status).toBe(200)
+    expect(response.headers.get("content-type")).toBe("application/json")
+    expect(response.headers.get("cache-control")).toBe("no-store")
+    expect(await response.text()).toBe(
+      `{"AccessKeyId":"${credentials.accessKeyId}","SecretAccessKey":"${credentials.secretAccessKey.reveal()}","Token":"${credentials.sessionToken.reveal()}","Expiration":"2026-11-23T22:10:00Z","AccountId":"123456789012"}`,
+    )
+  })
+
+  it("answers HEAD without a body", async () => {
+    const response = await setup().get("/credentials/dev", {}, "HEAD")
+
+    expect(response.status).toBe(200)
+    expect(await response.text()).toBe("")
+  })
+
+  it.each(["dev", "with space", "team/dev", "a.b", "a+b", "50%", "%2F", "schön", "日本", "..a", "a?b", "a#b"])(
+    "reads the profile name %j from its percent-encoded form",
+    async (name) => {
+      const { get, credentialsFor } = setup()
+
+      await get(`/credentials/${encodeURIComponent(name)}`)
+
+      expect(credentialsFor).toHaveBeenCalledWith(name)
+    },
+  )
+
+  test.prop([fc.string({ unit: "grapheme", minLength: 1 })])("decodes any name once", async (name) => {
+    fc.pre(!/\p{Surrogate}/u.test(name) && !/^\.{1,2}$/.test(name))
+    const { get, credentialsFor } = setup()
+
+    await get(`/credentials/${encodeURIComponent(name)}`)
+
+    expect(credentialsFor).toHaveBeenCalledWith(name)
+  })
+
+  it("refuses a name that is not UTF-8", async () => {
+    expect(await problemOf(await setup().get("/credentials/%ff"))).toMatchObject({
+      status: 400,
+      code: "RequestMalformed",
+    })
+  })
+
+  it.each([
+    ["no Authorization", { authorization: "" }, 401, "TokenMissing"],
+    ["a wrong token", { authorization: "wrong" }, 401, "TokenRejected"],
+    ["a foreign Host", { host: "evil.test:9912" }, 403, "HostRejected"],
+    ["another port", { host: "127.0.0.1:9913" }, 403, "HostRejected"],
+    ["0.0.0.0", { host: "0.0.0.0:9912" }, 403, "HostRejected"],
+    ["a Host that ends like ours", { host: "evil-127.0.0.1:9912" }, 403, "HostRejected"],
+    ["a rebound name", { host: "127.0.0.1.evil.test:9912" }, 403, "HostRejected"],
+    ["an Origin", { origin: "http://evil.test" }, 403, "OriginRejected"],
+    ["Origin null", { origin: "null" }, 403, "OriginRejected"],
+    ["a Referer", { referer: "http://evil.test/" }, 403, "OriginRejected"],
+    ["a Cookie", { cookie: "a=b" }, 403, "OriginRejected"],
+    ["Sec-Fetch-Site", { "sec-fetch-site": "none" }, 403, "OriginRejected"],
+    ["X-Forwarded-For", { "x-forwarded-for": "1.2.3.4" }, 403, "OriginRejected"],
+    ["Via", { via: "1.1 proxy" }, 403, "OriginRejected"],
+  ])("refuses %s", async (_, headers, status, code) => {
+    const { get, credentialsFor } = setup()
+
+    expect(await problemOf(await get("/credentials/dev", headers))).toMatchObject({ status, code })
+    expect(credentialsFor).not.toHaveBeenCalled()
+  })
+
+  it.each(["127.0.0.1", "127.0.0.1:9912", "localhost:9912", "[::1]:9912"])("knows itself as %s", async (host) => {
+    expect((await setup().get("/credentials/dev", { host })).status).toBe(200)
+  })
+
+  it("takes Sec-Fetch-Mode, which Node's own fetch sends", async () => {
+    expect((await setup().get("/credentials/dev", { "sec-fetch-mode": "cors" })).status).toBe(200)
+  })
+
+  it.each(["POST", "PUT", "DELETE", "PATCH", "OPTIONS"])("refuses %s", async (method) => {
+    expect(await problemOf(await setup().get("/credentials/dev", {}, method))).toMatchObject({
+      status: 405,
+      code: "MethodNotAllowed",
+    })
+  })
+
+  it("keeps a lease to its profiles", async () => {
+    const { get, narrow } = setup()
+
+    expect((await get("/credentials/dev", { authorization: narrow })).status).toBe(200)
+    expect(await problemOf(await get("/credentials/prod", { authorization: narrow }))).toMatchObject({
+      status: 403,
+      code: "ProfileNotAllowed",
+    })
+  })
+
+  it("tells a person what to do when the session has ended", async () => {
+    const { get, credentialsFor } = setup()
+    credentialsFor.mockRejectedValue(sessionExpired("acme", Date.now()))
+
+    const { status, code, message } = await problemOf(await get("/credentials/dev"))
+
+    expect([status, code]).toEqual([403, "SessionExpired"])
+    expect(message).toMatch(/run: credd login acme$/)
+  })
+
+  it("keeps the command to run when the message is too long or not ASCII", async () => {
+    const { get, credentialsFor } = setup()
+    credentialsFor.mockRejectedValue(
+      new CreddError("AccessDenied", `naïve ${"x".repeat(400)}`, { hint: "run: credd whoami" }),
+    )
+
+    expect((await problemOf(await get("/credentials/dev"))).message).toMatch(/\.\.\.; run: credd whoami$/)
+  })
+
+  it("tells nothing of an error that is not ours", async () => {
+    const { get, credentialsFor, log } = setup()
+    credentialsFor.mockRejectedValue(new TypeError("secret detail"))
+
+    const { status, message } = await problemOf(await get("/credentials/dev"))
+
+    expect(status).toBe(500)
+    expect(message).not.toContain("secret detail")
+    expect(log.lines.join("")).not.toContain("secret detail")
+  })
+
+  it("logs no token and no secret", async () => {
+    const { get, token, credentials, log } = setup()
+    await get("/credentials/dev")
+    await get("/credentials/dev", { authorization: "EXAMPLE-wrong-token" })
+
+    const text = log.lines.join("\n")
+
+    for (const secret of [
+      token,
+      "EXAMPLE-wrong-token",
+      credentials.secretAccessKey.reveal(),
+      credentials.sessionToken.reveal(),
+    ]) {
+      expect(text).not.toContain(secret)
+    }
+  })
+})
+
+describe("the other paths", () => {
+  it("answers /healthz without a token and tells nothing else", async () => {
+    const response = await setup().get("/healthz", { authorization: "" })
+
+    expect([response.status, await response.text()]).toEqual([200, '{"status":"ok"}'])
+  })
+
+  it.each(["/", "/credentials", "/status", "/latest/meta-data/", "/credentials/", "/credentials2/dev"])(
+    "has no route at %s",
+    async (path) => {
+      expect(await problemOf(await setup().get(path))).toMatchObject({ status: 404, code: "RouteNotFound" })
+    },
+  )
+
+  test.prop([
+    fc.webPath(),
+    fc.dictionary(
+      fc.constantFrom("origin", "host", "authorization", "referer", "accept"),
+      fc.string().map((s) => s.replaceAll(/[^\x21-\x7e]/g, "")),
+    ),
+  ])("never answers 200 without the token, never allows an origin, never echoes a header", async (path, headers) => {
+    const { get } = setup()
+    const response = await get(path, { authorization: "", ...headers })
+    const body = await response.text()
+
+    if (new URL(path, "http://x").pathname !== "/healthz") expect(response.status).not.toBe(200)
+    expect([...response.headers.keys()].filter((name) => name.startsWith("access-control"))).toEqual([])
+    expect(response.headers.get("cache-control")).toBe("no-store")
+    for (const value of Object.values(headers)) if (value.length >= 8) expect(body).not.toContain(value)
+  })
+})

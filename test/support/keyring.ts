@@ -1,0 +1,127 @@
+/** A real gnome-keyring-daemon on a session bus of its own, in a folder of its own, in every state a user's can be in. */
+import { execFile, spawn, type ChildProcess } from "node:child_process"
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { promisify } from "node:util"
+import { expect, vi } from "vitest"
+
+const run = promisify(execFile)
+
+export interface Keyring {
+  /** For programs that are to find this bus. */
+  readonly env: Readonly<Record<string, string>>
+  readonly home: string
+  lock(): Promise<void>
+  /** As a desktop login does: the daemon is replaced by one that has the password. */
+  unlock(): Promise<void>
+  /** As after a reboot: the daemon is there before anybody has logged in. */
+  restartLocked(): Promise<void>
+  kill(): Promise<void>
+  /** Hangs it (SIGSTOP), and lets it go on. */
+  hang(): void
+  resume(): void
+  killBus(): Promise<void>
+  close(): Promise<void>
+}
+
+const password = "EXAMPLE-keyring-password"
+
+export async function startKeyring({ isUnlocked = true } = {}): Promise<Keyring> {
+  const home = mkdtempSync(join(tmpdir(), "credd-keyring-"))
+  const env: Record<string, string> = { PATH: process.env["PATH"] ?? "", HOME: home, LANG: "C.UTF-8" }
+  for (const [name, folder] of [
+    ["XDG_DATA_HOME", "data"],
+    ["XDG_RUNTIME_DIR", "run"],
+    ["XDG_CACHE_HOME", "cache"],
+    ["XDG_CONFIG_HOME", "config"],
+  ] as const) {
+    env[name] = join(home, folder)
+    mkdirSync(join(home, folder), { mode: 0o700 })
+  }
+  const bus = await startBus(env)
+  env["DBUS_SESSION_BUS_ADDRESS"] = bus.address
+
+  let keyring: ChildProcess | undefined
+  async function start(how: "--unlock" | "--start"): Promise<void> {
+    await stop()
+    // In the foreground, so that it is our child and ends with us.
+    keyring = spawn("gnome-keyring-daemon", ["--foreground", "--replace", "--components=secrets", how], {
+      env,
+      stdio: ["pipe", "ignore", "ignore"],
+    })
+    keyring.stdin?.end(how === "--unlock" ? password : "")
+    // The bus may have started one of its own meanwhile; ours replaces it.
+    await vi.waitFor(async () => expect(await owner()).toBe(keyring?.pid), { timeout: 10_000 })
+  }
+  async function stop(): Promise<void> {
+    const old = keyring
+    keyring = undefined
+    await ended(old)
+  }
+  async function owner(): Promise<number> {
+    const answer = await call(
+      "org.freedesktop.DBus",
+      "/",
+      "org.freedesktop.DBus.GetConnectionUnixProcessID",
+      "string:org.freedesktop.secrets",
+    )
+    return Number(/uint32 (\d+)/.exec(answer)?.[1])
+  }
+  async function call(destination: string, path: string, method: string, ...parameters: string[]): Promise<string> {
+    const { stdout } = await run(
+      "dbus-send",
+      ["--session", "--print-reply", `--dest=${destination}`, path, method, ...parameters],
+      { env },
+    )
+    return stdout
+  }
+
+  if (isUnlocked) await start("--unlock")
+  return {
+    env,
+    home,
+    async lock() {
+      await call(
+        "org.freedesktop.secrets",
+        "/org/freedesktop/secrets",
+        "org.freedesktop.Secret.Service.Lock",
+        "array:objpath:/org/freedesktop/secrets/collection/login",
+      )
+    },
+    unlock: () => start("--unlock"),
+    restartLocked: () => start("--start"),
+    kill: stop,
+    hang: () => void keyring?.kill("SIGSTOP"),
+    resume: () => void keyring?.kill("SIGCONT"),
+    killBus: () => ended(bus.process),
+    async close() {
+      await stop()
+      await ended(bus.process)
+      rmSync(home, { recursive: true, force: true, maxRetries: 5 })
+    },
+  }
+}
+
+async function startBus(
+  env: Readonly<Record<string, string>>,
+): Promise<{ readonly process: ChildProcess; readonly address: string }> {
+  const child = spawn("dbus-daemon", ["--session", "--nofork", "--print-address=1"], {
+    env,
+    stdio: ["ignore", "pipe", "ignore"],
+  })
+  const address = await new Promise<string>((resolve, reject) => {
+    child.once("error", reject)
+    child.stdout.once("data", (chunk: Buffer) => resolve(chunk.toString().trim()))
+  })
+  return { process: child, address }
+}
+
+async function ended(child: ChildProcess | undefined): Promise<void> {
+  if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
+  const closed = new Promise((resolve) => {
+    child.once("exit", resolve)
+  })
+  child.kill("SIGKILL")
+  await closed
+}
