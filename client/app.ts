@@ -3,6 +3,7 @@ import {
   buildApplication,
   buildCommand,
   buildRouteMap,
+  ExitCode,
   run,
   text_en,
   type Application,
@@ -26,8 +27,8 @@ export type Command<F extends Flags = Record<string, never>, A extends Names = [
 
 interface Entry<F extends Flags, A extends Names> {
   readonly brief: string
-  /** Argument lines that show how it is used. */
-  readonly examples?: readonly string[]
+  /** Command lines that show how it is used. */
+  readonly examples: readonly string[]
   readonly parameters: TypedCommandParameters<F, A, Context>
   readonly load: () => Promise<Command<F, A>>
 }
@@ -35,12 +36,12 @@ interface Entry<F extends Flags, A extends Names> {
 /** Runs a command and turns what it throws into words and an exit status, here and nowhere else. */
 function command<F extends Flags, A extends Names>({
   brief,
-  examples = [],
+  examples,
   parameters,
   load,
 }: Entry<F, A>): StricliCommand<Context> {
   return buildCommand<F, A, Context>({
-    docs: { brief, ...(examples.length === 0 ? {} : { customUsage: [...examples] }) },
+    docs: { brief, fullDescription: [brief, "", "EXAMPLE", ...examples.map((line) => `  ${line}`)].join("\n") },
     parameters,
     loader: async () => {
       const execute = await load()
@@ -100,7 +101,7 @@ const routes = buildRouteMap({
   routes: {
     add: command({
       brief: "keep an access key in the keychain, proven with AWS first",
-      examples: ["acme", "acme --mfa-serial arn:aws:iam::123456789012:mfa/alice", "acme --csv accessKeys.csv"],
+      examples: ["credd add acme", "credd add acme --csv accessKeys.csv"],
       parameters: {
         positional: oneProfile,
         flags: {
@@ -112,17 +113,19 @@ const routes = buildRouteMap({
     }),
     config: command({
       brief: "print every setting and where it came from",
+      examples: ["credd config"],
       parameters: { positional: none, flags: { json } },
       load: async () => (await import("./commands/config.ts")).config,
     }),
     daemon: command({
       brief: "run the daemon in the foreground",
+      examples: ["credd daemon"],
       parameters: { positional: none, flags: {} },
       load: async () => (await import("./commands/daemon.ts")).daemon,
     }),
     env: command({
       brief: "print shell lines that make AWS SDKs ask credd",
-      examples: ["dev", "dev --token-file", "--unset"],
+      examples: ['eval "$(credd env dev)"', "credd env dev --shell fish | source", "credd env --unset"],
       parameters: {
         positional: optionalProfile,
         flags: {
@@ -136,18 +139,19 @@ const routes = buildRouteMap({
     }),
     import: command({
       brief: "move access keys from ~/.aws/credentials into the keychain",
-      examples: ["", "acme --keep"],
+      examples: ["credd import", "credd import acme --keep"],
       parameters: { positional: manyProfiles, flags: { keep: flag("leave the keys in the file, too") } },
       load: async () => (await import("./commands/import.ts")).importKeys,
     }),
     lock: command({
       brief: "forget every session at once, and end every token",
+      examples: ["credd lock"],
       parameters: { positional: none, flags: {} },
       load: async () => (await import("./commands/logout.ts")).lock,
     }),
     login: command({
       brief: "start an MFA session",
-      examples: ["", "acme --duration 36h", "acme --mfa-code 123456"],
+      examples: ["credd login acme", "credd login acme --duration 36h"],
       parameters: {
         positional: optionalProfile,
         flags: {
@@ -159,31 +163,43 @@ const routes = buildRouteMap({
     }),
     logout: command({
       brief: "forget a session and everything made from it",
+      examples: ["credd logout acme", "credd logout --all"],
       parameters: { positional: manyProfiles, flags: { all: flag("every session") } },
       load: async () => (await import("./commands/logout.ts")).logout,
     }),
     refresh: command({
       brief: "renew a profile's credentials now",
+      examples: ["credd refresh dev"],
       parameters: { positional: optionalProfile, flags: {} },
       load: async () => (await import("./commands/refresh.ts")).refresh,
     }),
     remove: command({
       brief: "forget an access key",
+      examples: ["credd remove acme"],
       parameters: { positional: oneProfile, flags: { yes: flag("do not ask") } },
       load: async () => (await import("./commands/remove.ts")).remove,
     }),
     status: command({
       brief: "show the daemon, the sessions and the profiles",
+      examples: ["credd status", "credd status --short"],
       parameters: { positional: none, flags: { json, short: flag("one line, for a shell prompt") } },
       load: async () => (await import("./commands/status.ts")).status,
     }),
     unlock: command({
       brief: "give the file store its passphrase",
+      examples: ["credd unlock"],
       parameters: { positional: none, flags: {} },
       load: async () => (await import("./commands/unlock.ts")).unlock,
     }),
+    use: command({
+      brief: "set the profile for commands that name none",
+      examples: ["credd use dev"],
+      parameters: { positional: oneProfile, flags: {} },
+      load: async () => (await import("./commands/use.ts")).use,
+    }),
     whoami: command({
       brief: "ask AWS who a profile's credentials are",
+      examples: ["credd whoami dev"],
       parameters: { positional: optionalProfile, flags: { json } },
       load: async () => (await import("./commands/whoami.ts")).whoami,
     }),
@@ -203,7 +219,7 @@ function application(): Application<Context> {
   return buildApplication(routes, {
     name: "credd",
     versionInfo: { currentVersion: version },
-    scanner: { caseStyle: "original" },
+    scanner: { caseStyle: "original", allowArgumentEscapeSequence: true },
     documentation: { disableAnsiColor: true },
     localization: {
       loadText: () => ({
@@ -223,6 +239,9 @@ export async function runApp(args: readonly string[], context: Context): Promise
   const line = first === undefined ? ["--help"] : first === "help" ? [...rest, "--help"] : args
   await run(application(), line, context)
   const status = context.process.exitCode
-  // stricli reports wrong usage with codes of its own, all below zero (above 200 once the process has wrapped them).
-  if (typeof status === "number" && status < 0) context.process.exitCode = 2
+  // stricli has codes of its own, all below zero; two of them are wrong usage.
+  if (typeof status === "number" && status < 0) {
+    const isUsage = status === ExitCode.UnknownCommand || status === ExitCode.InvalidArgument
+    context.process.exitCode = isUsage ? 2 : 1
+  }
 }

@@ -1,7 +1,13 @@
 /** All that a command may touch, so that a test can put anything in its place. */
+import type { ControlRoute, ControlRoutes } from "../daemon/api.ts"
 import { pathsFrom, type Paths } from "../daemon/paths.ts"
-import { daemonClient, type CallDaemon } from "./daemon-client.ts"
+import { realFiles, type Files } from "./files.ts"
 import type { Stream } from "./output.ts"
+
+export type CallDaemon = <R extends ControlRoute>(
+  route: R,
+  body: ControlRoutes[R]["body"],
+) => Promise<ControlRoutes[R]["answer"]>
 
 export interface Context {
   readonly process: { readonly stdout: Stream; readonly stderr: Stream; exitCode?: number | string | null }
@@ -9,6 +15,7 @@ export interface Context {
   readonly paths: Paths
   readonly now: () => number
   readonly daemon: CallDaemon
+  readonly files: Files
   /** Whether a person is there to be asked. */
   readonly isInteractive: boolean
   /** The first lines of standard input, when nobody is there. */
@@ -24,13 +31,18 @@ export interface Question {
   readonly isSecret: boolean
 }
 
+/** What costs start-up time is a getter or an import at the time of use: `credd env` is to be as quick as it can. */
 export function processContext(): Context {
-  const { env, stdin } = process
+  const { env } = process
   const paths = pathsFrom(env)
   return {
     process: {
-      stdout: process.stdout,
-      stderr: process.stderr,
+      get stdout() {
+        return process.stdout
+      },
+      get stderr() {
+        return process.stderr
+      },
       get exitCode() {
         return process.exitCode ?? null
       },
@@ -41,10 +53,14 @@ export function processContext(): Context {
     env,
     paths,
     now: Date.now,
-    daemon: daemonClient(paths.socket),
-    isInteractive: stdin.isTTY && process.stderr.isTTY,
-    readLines: async (count) => await (await import("./prompt.ts")).readLines(stdin, count),
+    daemon: async <R extends ControlRoute>(route: R, body: ControlRoutes[R]["body"]) =>
+      await (await import("./daemon-client.ts")).daemonClient(paths.socket)(route, body),
+    files: realFiles,
+    get isInteractive() {
+      return process.stdin.isTTY && process.stderr.isTTY
+    },
+    readLines: async (count) => await (await import("./stdin-lines.ts")).readLines(process.stdin, count),
     ask: async (question) => await (await import("./prompt.ts")).ask(question),
-    runShell: async (command) => await (await import("./prompt.ts")).runShell(command),
+    runShell: async (command) => await (await import("./run-shell.ts")).runShell(command),
   }
 }

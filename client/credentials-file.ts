@@ -1,4 +1,8 @@
-/** `~/.aws/credentials` as text: which access keys it holds, and the same text without them. Every other byte stays. */
+/**
+ * `~/.aws/credentials` as text: which access keys it holds, and the same text without them, every other byte in place.
+ * Text here is latin1, one character a byte, so that a file in any encoding comes out as it went in. Lines are read as
+ * botocore reads them: a line deeper than the key above it continues that key.
+ */
 
 export interface FoundKey {
   readonly profile: string
@@ -6,62 +10,100 @@ export interface FoundKey {
   readonly secretAccessKey: string
 }
 
-interface Line {
-  readonly text: string
-  readonly profile: string | undefined
-  /** The lower-case key that this line sets or continues. */
-  readonly key: string | undefined
-  readonly value: string
+/** A key that a person must look at first: taking it might take the wrong one. */
+export interface UnclearKey {
+  readonly profile: string
+  readonly why: string
 }
 
-const keyLines = new Set(["aws_access_key_id", "aws_secret_access_key"])
+interface Property {
+  readonly profile: string
+  readonly name: string
+  /** The value, and the lines that continue it. */
+  readonly parts: string[]
+  readonly lines: number[]
+}
+
+const idName = "aws_access_key_id"
+const secretName = "aws_secret_access_key"
+const temporaryNames = ["aws_session_token", "aws_security_token"]
 
 /** Long-lived keys only: a section with a session token holds temporary credentials. */
-export function findKeys(text: string): readonly FoundKey[] {
-  const sections = new Map<string, Map<string, string>>()
-  for (const { profile, key, value } of linesOf(text)) {
-    if (profile === undefined) continue
-    const section = sections.get(profile) ?? new Map<string, string>()
-    sections.set(profile, section)
-    if (key !== undefined && !section.has(key)) section.set(key, value)
+export function findKeys(text: string): {
+  readonly keys: readonly FoundKey[]
+  readonly unclear: readonly UnclearKey[]
+} {
+  const { properties } = parse(text)
+  const keys: FoundKey[] = []
+  const unclear: UnclearKey[] = []
+  for (const profile of new Set(properties.map((property) => property.profile))) {
+    const named = (name: string): readonly Property[] =>
+      properties.filter((property) => property.profile === profile && property.name === name)
+    const [ids, secrets] = [named(idName), named(secretName)]
+    const [id, secret] = [ids[0], secrets[0]]
+    if (id === undefined || secret === undefined) continue
+    if (temporaryNames.some((name) => named(name).length > 0)) continue
+    if (ids.length > 1 || secrets.length > 1) unclear.push({ profile, why: "its access key is there twice" })
+    else if (id.parts.length > 1 || secret.parts.length > 1) {
+      unclear.push({ profile, why: "an indented line follows its access key" })
+    } else {
+      const [accessKeyId = "", secretAccessKey = ""] = [...id.parts, ...secret.parts]
+      if (id.parts.length === 1 && secret.parts.length === 1) keys.push({ profile, accessKeyId, secretAccessKey })
+    }
   }
-  return [...sections].flatMap(([profile, keys]) => {
-    const accessKeyId = keys.get("aws_access_key_id")
-    const secretAccessKey = keys.get("aws_secret_access_key")
-    if (!accessKeyId || !secretAccessKey || keys.has("aws_session_token")) return []
-    return [{ profile, accessKeyId, secretAccessKey }]
-  })
+  return { keys, unclear }
 }
 
+/** Takes the lines of the two keys out of these sections, and nothing else. */
 export function withoutKeys(text: string, profiles: ReadonlySet<string>): string {
-  return linesOf(text)
-    .filter(
-      ({ profile, key }) => !(profile !== undefined && profiles.has(profile) && key !== undefined && keyLines.has(key)),
-    )
-    .map((line) => line.text)
-    .join("")
+  const { lines, properties } = parse(text)
+  const gone = new Set(
+    properties
+      .filter(({ profile, name }) => profiles.has(profile) && (name === idName || name === secretName))
+      .flatMap((property) => property.lines),
+  )
+  return lines.filter((_, index) => !gone.has(index)).join("")
 }
 
-/** Lines with their ends, each with the section and key that it belongs to. */
-function linesOf(text: string): readonly Line[] {
+function parse(text: string): { readonly lines: readonly string[]; readonly properties: readonly Property[] } {
+  const lines = text.match(/[^\r\n]*(?:\r\n|\n|\r)|[^\r\n]+$/g) ?? []
+  const properties: Property[] = []
   let profile: string | undefined
-  let key: string | undefined
+  let open: Property | undefined
   let indent = 0
-  return (text.match(/[^\r\n]*(?:\r\n|\n|\r)|[^\r\n]+$/g) ?? []).map((line): Line => {
-    const content = line.replace(/^\uFEFF/, "").trim()
-    const depth = line.length - line.trimStart().length
-    if (content === "" || content.startsWith("#") || content.startsWith(";"))
-      return { text: line, profile, key: undefined, value: "" }
-    if (key !== undefined && depth > indent) return { text: line, profile, key, value: "" }
+  lines.forEach((line, index) => {
+    const bare = (index === 0 ? line.replace(/^\xEF\xBB\xBF/, "") : line).replace(/[\r\n]+$/, "")
+    const content = trimmed(bare)
+    if (content === "" || content.startsWith("#") || content.startsWith(";")) return
+    const depth = bare.search(/[^ \t\f\v]/)
+    if (open !== undefined && depth > indent) {
+      const part = withoutComment(content)
+      if (part !== "") open.parts.push(part)
+      open.lines.push(index)
+      return
+    }
     indent = depth
+    open = undefined
     const header = /^\[(.+)\]/.exec(content)?.[1]
     if (header !== undefined) {
-      profile = header
-      key = undefined
-      return { text: line, profile, key, value: "" }
+      profile = Buffer.from(header, "latin1").toString("utf8")
+      return
     }
-    const [, name, value = ""] = /^(.*?)\s*[=:]\s*(.*)$/.exec(content) ?? []
-    key = name?.toLowerCase()
-    return { text: line, profile, key, value }
+    const [, name, value = ""] = /^([^=:]*)[=:](.*)$/.exec(content) ?? []
+    if (profile === undefined || name === undefined) return
+    const first = withoutComment(trimmed(value))
+    open = { profile, name: trimmed(name).toLowerCase(), parts: first === "" ? [] : [first], lines: [index] }
+    properties.push(open)
   })
+  return { lines, properties }
+}
+
+/** No access key holds a space, so what comes after one is a comment (as most SDKs have it). */
+function withoutComment(value: string): string {
+  return value.replace(/(?:^|[ \t]+)[#;].*$/, "")
+}
+
+/** Only what is a space in ASCII: a byte of a longer letter may look like one (0xA0). */
+function trimmed(text: string): string {
+  return text.replace(/^[ \t\f\v]+|[ \t\f\v]+$/g, "")
 }

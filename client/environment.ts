@@ -33,6 +33,7 @@ const ours = [
 ]
 const proxies = ["http_proxy", "https_proxy", "all_proxy"]
 const loopback = ["127.0.0.1", "localhost"]
+const appended = loopback.join(",")
 
 export function environmentFor(
   { fullUri, region, token }: Target,
@@ -50,18 +51,26 @@ export function environmentFor(
   // Rust and object_store would send the request, token included, to the proxy.
   if (proxies.some((name) => env[name] || env[name.toUpperCase()])) {
     for (const name of ["NO_PROXY", "no_proxy"])
-      variables.set(name, withLoopback(env[name] ?? env["NO_PROXY"] ?? env["no_proxy"]))
+      variables.set(name, withLoopback(env[name] || env["NO_PROXY"] || env["no_proxy"] || ""))
   }
   for (const name of rivals) variables.set(name, null)
   return variables
 }
 
-/** What takes it all away again. */
-export function environmentUnset(): Environment {
-  return new Map(ours.map((name) => [name, null]))
+/** What takes it all away again; of NO_PROXY only what was appended. */
+export function environmentUnset(env: Readonly<Record<string, string | undefined>>): Environment {
+  const variables = new Map<string, string | null>(ours.map((name) => [name, null]))
+  for (const name of ["NO_PROXY", "no_proxy"]) {
+    const value = env[name]
+    if (value === appended) variables.set(name, null)
+    else if (value?.endsWith(`,${appended}`) === true) variables.set(name, value.slice(0, -appended.length - 1))
+  }
+  return variables
 }
 
-function withLoopback(old: string | undefined): string {
-  const hosts = (old ?? "").split(",").map((host) => host.trim())
-  return [...hosts.filter((host) => host !== ""), ...loopback.filter((host) => !hosts.includes(host))].join(",")
+function withLoopback(old: string): string {
+  const hosts = new Set(old.split(/[\s,]+/))
+  const missing = loopback.filter((host) => !hosts.has(host))
+  if (missing.length === 0) return old
+  return old.trim() === "" ? missing.join(",") : `${old},${missing.join(",")}`
 }

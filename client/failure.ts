@@ -18,5 +18,5 @@ export function usageWrong(message: string, hint: string): Failure {
 }
 
 export function interrupted(): Failure {
-  return new Failure({ code: "Interrupted", message: "interrupted; nothing was changed" })
+  return new Failure({ code: "Interrupted", message: "interrupted" })
 }

@@ -48,7 +48,8 @@ const exitStatuses = {
 } as const satisfies Record<ErrorCode, number>
 
 export function exitStatusOf(code: ErrorCode): number {
-  return exitStatuses[code]
+  // A newer daemon may know codes that this client does not.
+  return Object.hasOwn(exitStatuses, code) ? exitStatuses[code] : 1
 }
 
 export function note(stderr: Stream, text: string): void {

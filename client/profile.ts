@@ -1,13 +1,15 @@
 /** Which profile a command is for when it names none: AWS_PROFILE, default_profile, or the only one there is. */
-import { readFile } from "node:fs/promises"
 import type { EndpointFile } from "../daemon/api.ts"
 import { endpointFile } from "../daemon/paths.ts"
 import type { Context } from "./context.ts"
+import { defaultProfileIn } from "./default-profile.ts"
+
+type Reader = Pick<Context, "env" | "files" | "paths">
 
 /** What the daemon wrote for shells, or undefined where it never ran (or has written something else). */
-export async function readEndpoint({ paths }: Pick<Context, "paths">): Promise<EndpointFile | undefined> {
+export function readEndpoint({ files, paths }: Reader): EndpointFile | undefined {
   try {
-    const parsed: unknown = JSON.parse(await readFile(endpointFile(paths), "utf8"))
+    const parsed: unknown = JSON.parse(String(files.read(endpointFile(paths))))
     return isEndpointFile(parsed) ? parsed : undefined
   } catch {
     return undefined
@@ -15,21 +17,33 @@ export async function readEndpoint({ paths }: Pick<Context, "paths">): Promise<E
 }
 
 export function profileFrom(
+  context: Reader,
   named: string | undefined,
-  env: Context["env"],
   endpoint: EndpointFile | undefined,
 ): string | undefined {
   if (named !== undefined) return named
-  if (env["AWS_PROFILE"]) return env["AWS_PROFILE"]
-  if (endpoint === undefined) return undefined
-  const names = Object.keys(endpoint.profiles)
-  return endpoint.defaultProfile ?? (names.length === 1 ? names[0] : undefined)
+  const { env } = context
+  // The settings file before endpoint.json: `credd use` is to count at once, not at the daemon's next start.
+  const chosen =
+    env["AWS_PROFILE"] || env["CREDD_DEFAULT_PROFILE"] || defaultProfile(context) || endpoint?.defaultProfile
+  if (chosen) return chosen
+  const names = Object.keys(endpoint?.profiles ?? {})
+  return names.length === 1 ? names[0] : undefined
 }
 
 /** The same for commands that ask the daemon anyway: it words the error when there is no answer. */
 export async function profileFor(context: Context, named: string | undefined): Promise<string> {
-  const profile = profileFrom(named, context.env, await readEndpoint(context))
+  const profile = profileFrom(context, named, readEndpoint(context))
   return profile ?? (await context.daemon("GET /environment", {})).profile
+}
+
+function defaultProfile({ files, paths }: Reader): string | undefined {
+  try {
+    return defaultProfileIn(String(files.read(paths.settings) ?? ""))
+  } catch {
+    // A settings file that cannot be read is the daemon's to complain of.
+    return undefined
+  }
 }
 
 function isEndpointFile(value: unknown): value is EndpointFile {
@@ -42,6 +56,8 @@ function isEndpointFile(value: unknown): value is EndpointFile {
     typeof value.tokenFile === "string" &&
     "profiles" in value &&
     typeof value.profiles === "object" &&
-    "defaultProfile" in value
+    value.profiles !== null &&
+    "defaultProfile" in value &&
+    (value.defaultProfile === null || typeof value.defaultProfile === "string")
   )
 }

@@ -18,7 +18,8 @@ const syntaxes: Readonly<Record<Exclude<Shell, "json">, Syntax>> = {
   },
   fish: {
     set: (name, value) => `set -gx ${name} '${value.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`,
-    unset: (name) => `set -e ${name}`,
+    // A universal variable would show through: a global one that is not exported covers it.
+    unset: (name) => `set -e ${name}; set -q ${name}; and set -gu ${name}; or true`,
   },
   powershell: {
     // PowerShell takes typographic quotes for quotes, too.
@@ -26,7 +27,7 @@ const syntaxes: Readonly<Record<Exclude<Shell, "json">, Syntax>> = {
     unset: (name) => `Remove-Item Env:${name} -ErrorAction SilentlyContinue`,
   },
   nu: {
-    set: (name, value) => `$env.${name} = ${JSON.stringify(value)}`,
+    set: (name, value) => `$env.${name} = ${JSON.stringify(value).replaceAll(/\\u([0-9a-f]{4})/g, String.raw`\u{$1}`)}`,
     unset: (name) => `hide-env --ignore-errors ${name}`,
   },
 }
@@ -47,4 +48,24 @@ export function shellFrom(named: string | undefined, env: Readonly<Record<string
   const program = env["SHELL"]?.split("/").at(-1) ?? ""
   if (program === "fish" || program === "nu") return program
   return program === "pwsh" || (program === "" && env["PSModulePath"]) ? "powershell" : "sh"
+}
+
+/** The command that a person types to have the lines evaluated. */
+export function evaluation(profile: string, env: Readonly<Record<string, string | undefined>>): string {
+  const command = `credd env ${word(profile)}`
+  switch (shellFrom(undefined, env)) {
+    case "fish":
+      return `${command} | source`
+    case "nu":
+      return `${command} --shell json | from json | load-env`
+    case "powershell":
+      return `${command} | Out-String | Invoke-Expression`
+    default:
+      return `eval "$(${command})"`
+  }
+}
+
+/** A profile name as a word of the shell, for lines that people paste. */
+export function word(name: string): string {
+  return /^[\w@%+=:,./-]+$/.test(name) ? name : `'${name.replaceAll("'", String.raw`'\''`)}'`
 }

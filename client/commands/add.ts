@@ -1,9 +1,9 @@
 /** `credd add`: an access key from a person, from standard input, or from the console's download. */
-import { readFile } from "node:fs/promises"
 import type { Command } from "../app.ts"
 import type { Context } from "../context.ts"
 import { usageWrong } from "../failure.ts"
 import { note, warning } from "../output.ts"
+import { word } from "../shell-lines.ts"
 import { unlocking } from "./unlock.ts"
 
 interface Key {
@@ -18,24 +18,24 @@ type AddFlags = {
 
 export const add: Command<AddFlags, [profile: string]> = async (context, { csv, "mfa-serial": mfaSerial }, profile) => {
   const { stderr } = context.process
-  const key =
-    csv === undefined ? await keyFrom(context) : keyInCsv(await readFile(csv, "utf8").catch(() => unreadable(csv)))
+  const key = csv === undefined ? await keyFrom(context) : keyInCsv(textOf(context, csv))
   const { arn, accountId, durable } = await unlocking(context, () =>
     context.daemon("POST /access-keys", { profile, ...key, ...(mfaSerial === undefined ? {} : { mfaSerial }) }),
   )
   note(stderr, `kept the access key of ${arn} (account ${accountId}) as "${profile}"`)
   if (!durable) warning(stderr, "the memory store forgets it when the daemon stops")
   if (csv !== undefined) note(stderr, `delete ${csv} now: it holds the key in plain text`)
-  note(stderr, `next: credd login ${profile}`)
+  note(stderr, `next: credd login ${word(profile)}`)
   return 0
 }
 
 async function keyFrom(context: Context): Promise<Key> {
   if (context.isInteractive) {
-    const accessKeyId = await context.ask({ message: "Access key ID", isSecret: false })
-    return { accessKeyId, secretAccessKey: await context.ask({ message: "Secret access key", isSecret: true }) }
+    const accessKeyId = (await context.ask({ message: "Access key ID", isSecret: true })).trim()
+    const secretAccessKey = (await context.ask({ message: "Secret access key", isSecret: true })).trim()
+    return { accessKeyId, secretAccessKey }
   }
-  const [accessKeyId, secretAccessKey] = await context.readLines(2)
+  const [accessKeyId, secretAccessKey] = (await context.readLines(2)).map((line) => line.trim())
   if (!accessKeyId || !secretAccessKey) {
     throw usageWrong(
       "two lines are expected on standard input: the access key id and the secret",
@@ -65,6 +65,8 @@ export function keyInCsv(text: string): Key {
   return { accessKeyId, secretAccessKey }
 }
 
-function unreadable(file: string): never {
-  throw usageWrong(`could not read ${file}`, "check the path given to --csv")
+function textOf({ files }: Context, file: string): string {
+  const bytes = files.read(file)
+  if (bytes === undefined) throw usageWrong(`there is no file ${file}`, "check the path given to --csv")
+  return bytes.toString("utf8")
 }

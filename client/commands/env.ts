@@ -1,5 +1,4 @@
 /** `credd env`: shell lines, from the two small files that the daemon keeps for this. Asks the daemon only when they do not do. */
-import { readFile } from "node:fs/promises"
 import type { Command } from "../app.ts"
 import type { Context } from "../context.ts"
 import { environmentFor, environmentUnset, type Target } from "../environment.ts"
@@ -17,43 +16,49 @@ type EnvFlags = {
 export const env: Command<EnvFlags, [profile?: string]> = async (context, flags, named) => {
   const { stdout } = context.process
   const shell = shellFrom(flags.shell, context.env)
-  if (flags.inline && flags["token-file"])
+  if (flags.inline && flags["token-file"]) {
     throw usageWrong("--inline and --token-file exclude each other", "run: credd env --token-file")
+  }
   if (flags.unset) {
-    stdout.write(shellLines(environmentUnset(), shell))
+    stdout.write(shellLines(environmentUnset(context.env), shell))
     return 0
   }
   const { fullUri, region, tokenFile } = await served(context, named)
-  const token: Target["token"] = flags["token-file"] ? { file: tokenFile } : { inline: await tokenIn(tokenFile) }
+  const token: Target["token"] = flags["token-file"] ? { file: tokenFile } : { inline: tokenIn(context, tokenFile) }
   stdout.write(shellLines(environmentFor({ fullUri, region, token }, context.env), shell))
   return 0
 }
 
-async function served(
-  context: Context,
-  named: string | undefined,
-): Promise<{ fullUri: string; region: string | undefined; tokenFile: string }> {
-  const endpoint = await readEndpoint(context)
-  const profile = profileFrom(named, context.env, endpoint)
+interface Served {
+  readonly fullUri: string
+  readonly region?: string | undefined
+  readonly tokenFile: string
+}
+
+async function served(context: Context, named: string | undefined): Promise<Served> {
+  const endpoint = readEndpoint(context)
+  const profile = profileFrom(context, named, endpoint)
   if (endpoint !== undefined && profile !== undefined && Object.hasOwn(endpoint.profiles, profile)) {
     const fullUri = `${endpoint.endpoint}/credentials/${encodeURIComponent(profile)}`
     return { fullUri, region: endpoint.profiles[profile]?.region, tokenFile: endpoint.tokenFile }
   }
-  const { fullUri, region, tokenFile } = await context.daemon(
-    "GET /environment",
-    profile === undefined ? {} : { profile },
-  )
-  return { fullUri, region, tokenFile }
+  return await context.daemon("GET /environment", profile === undefined ? {} : { profile })
 }
 
-async function tokenIn(file: string): Promise<string> {
+function tokenIn({ files }: Context, file: string): string {
+  let token = ""
   try {
-    return await readFile(file, "utf8")
+    token = String(files.read(file) ?? "")
   } catch {
+    // Said below.
+  }
+  // An empty variable or one with a line break would break SDKs in ways of their own.
+  if (!/^[\x21-\x7e]+$/.test(token)) {
     throw new Failure({
       code: "DaemonNotRunning",
-      message: `could not read the token file ${file}`,
-      hint: "run: credd daemon",
+      message: `could not read an authorization token from ${file}`,
+      hint: "run: credd daemon   (or as a service: see the README)",
     })
   }
+  return token
 }

@@ -2,112 +2,97 @@
  * `credd import`: moves access keys out of `~/.aws/credentials`. A key leaves the file only after the daemon has proven
  * it, kept it and read it back; whatever interrupts this, each key is in the file, in the store, or in both.
  */
-import { open, readFile, realpath, rename, rm, stat } from "node:fs/promises"
 import { homedir } from "node:os"
 import { join } from "node:path"
 import type { Command } from "../app.ts"
 import type { Context } from "../context.ts"
 import { findKeys, withoutKeys, type FoundKey } from "../credentials-file.ts"
 import { Failure, usageWrong } from "../failure.ts"
+import { errnoCode } from "../files.ts"
 import { errorWithHint, note } from "../output.ts"
+import { replaceFile } from "../replace-file.ts"
+import { word } from "../shell-lines.ts"
 import { unlocking } from "./unlock.ts"
 
 export const importKeys: Command<{ keep: boolean }, string[]> = async (context, { keep }, ...named) => {
   const { stderr } = context.process
   const file = credentialsPath(context.env)
-  const before = await readFile(file, "utf8").catch(() => noFile(file))
-  const keys = chosen(findKeys(before), named, file)
-  note(
-    stderr,
-    keep ? `reading ${file}; it stays as it is` : `reading ${file}; keys that are kept are then removed from it`,
-  )
+  const before = read(context, file)
+  const text = before.toString("latin1")
+  const found = findKeys(text)
+  const names = named.length > 0 ? new Set(named) : new Set([...found.keys, ...found.unclear].map((key) => key.profile))
+  const missing = named.find((name) => ![...found.keys, ...found.unclear].some(({ profile }) => profile === name))
+  if (missing !== undefined) throw noKey(`no long-lived access key for "${missing}" in ${file}`)
+  if (names.size === 0) {
+    note(stderr, `nothing to import: ${file} holds no long-lived access key`)
+    return 0
+  }
+
+  const keys = found.keys.filter(({ profile }) => names.has(profile))
+  const unclear = found.unclear.filter(({ profile }) => names.has(profile))
+  note(stderr, `importing from ${file}: ${[...names].join(", ")}`)
+  note(stderr, keep ? "the file stays as it is" : "each key that is kept is then taken out of the file")
+  for (const { profile, why } of unclear) left(context, profile, why, `mend ${file} by hand, then run: credd import`)
 
   if (!keep && (await context.daemon("GET /status", {})).daemon.store === "memory") {
     throw usageWrong(
       "the memory store forgets keys when the daemon stops, so they stay in the file",
-      "run: credd import --keep",
+      "run: credd import --keep   (or choose another store: see credd config)",
     )
   }
-  const { kept, failed } = await keepEach(context, keys)
+  const kept = await keepEach(context, keys)
   if (!keep && kept.length > 0) {
-    await rewrite(file, before, withoutKeys(before, new Set(kept)))
-    note(stderr, `removed ${kept.length === 1 ? "1 access key" : `${kept.length} access keys`} from ${file}`)
+    replaceFile(context.files, {
+      path: file,
+      before,
+      after: Buffer.from(withoutKeys(text, new Set(kept)), "latin1"),
+      hint: "the keys are kept, and still in the file; run: credd import",
+    })
+    note(stderr, `took ${kept.length === 1 ? "1 access key" : `${kept.length} access keys`} out of ${file}`)
   }
   const [first] = kept
-  if (first !== undefined) note(stderr, `next: credd login ${first}`)
-  return failed === 0 ? 0 : 1
+  if (first !== undefined) note(stderr, `next: credd login ${word(first)}`)
+  return kept.length === names.size ? 0 : 1
 }
 
-async function keepEach(
-  context: Context,
-  keys: readonly FoundKey[],
-): Promise<{ kept: readonly string[]; failed: number }> {
-  const { stderr } = context.process
+/** The profiles whose keys outlive the daemon now. A refusal is said and the next one tried. */
+async function keepEach(context: Context, keys: readonly FoundKey[]): Promise<readonly string[]> {
   const kept: string[] = []
-  let failed = 0
-  for (const { profile, accessKeyId, secretAccessKey } of keys) {
+  for (const key of keys) {
     try {
-      const { arn } = await unlocking(context, () =>
-        context.daemon("POST /access-keys", { profile, accessKeyId, secretAccessKey }),
-      )
-      kept.push(profile)
-      note(stderr, `kept the access key of ${arn} as "${profile}"`)
+      const { arn } = await unlocking(context, () => context.daemon("POST /access-keys", { ...key }))
+      kept.push(key.profile)
+      note(context.process.stderr, `kept the access key of ${arn} as "${key.profile}"`)
     } catch (error) {
-      if (!(error instanceof Failure) || error.code === "Interrupted") throw error
-      failed += 1
-      errorWithHint(stderr, `left "${profile}" in the file: ${error.message}`, error.hint)
+      if (!(error instanceof Failure) || error.code === "Interrupted" || error.code === "DaemonNotRunning") throw error
+      left(context, key.profile, error.message, error.hint)
     }
   }
-  return { kept, failed }
+  return kept
 }
 
-function chosen(found: readonly FoundKey[], named: readonly string[], file: string): readonly FoundKey[] {
-  const missing = named.find((name) => !found.some(({ profile }) => profile === name))
-  if (missing !== undefined)
-    throw usageWrong(`${file} has no long-lived access key for "${missing}"`, "run: credd import")
-  const keys = named.length === 0 ? found : found.filter(({ profile }) => named.includes(profile))
-  if (keys.length === 0) throw usageWrong(`${file} has no long-lived access keys`, "run: credd add PROFILE")
-  return keys
+function left({ process: { stderr } }: Context, profile: string, why: string, hint: string | undefined): void {
+  errorWithHint(stderr, `left "${profile}" in the file: ${why}`, hint)
 }
 
-/** Whole or not at all: a temporary file beside the real one (a symlink's target), its mode kept, then renamed. */
-async function rewrite(file: string, before: string, after: string): Promise<void> {
-  const target = await realpath(file)
-  if ((await readFile(target, "utf8")) !== before) {
-    throw new Failure({
-      code: "Interrupted",
-      message: `${file} changed meanwhile; it was left alone, and the keys are kept`,
-      hint: "run: credd import",
-    })
-  }
-  const { mode, uid, gid } = await stat(target)
-  const temporary = `${target}.credd-${process.pid}.tmp`
+function read({ files }: Context, file: string): Buffer {
+  let why = "there is no such file"
   try {
-    const handle = await open(temporary, "wx", 0o600)
-    try {
-      await handle.writeFile(after)
-      await handle.chown(uid, gid).catch(() => undefined)
-      await handle.chmod(mode & 0o7777)
-      await handle.sync()
-    } finally {
-      await handle.close()
-    }
-    await rename(temporary, target)
+    const bytes = files.read(file)
+    if (bytes !== undefined) return bytes
   } catch (error) {
-    await rm(temporary, { force: true })
-    const why = error instanceof Error && "code" in error ? String(error.code) : "the write failed"
-    throw new Failure({
-      code: "StoreWriteFailed",
-      message: `could not write ${file}: ${why}; it is unchanged, and the keys are kept`,
-      hint: "mend the cause, then run: credd import",
-    })
+    why = errnoCode(error) || "the read failed"
   }
+  throw noKey(`could not read ${file}: ${why}`)
+}
+
+function noKey(message: string): Failure {
+  return new Failure({ code: "AccessKeyMissing", message, hint: "run: credd add PROFILE" })
 }
 
 function credentialsPath(env: Context["env"]): string {
-  return env["AWS_SHARED_CREDENTIALS_FILE"] || join(env["HOME"] || homedir(), ".aws", "credentials")
-}
-
-function noFile(file: string): never {
-  throw usageWrong(`could not read ${file}`, "run: credd add PROFILE")
+  const home = env["HOME"] || homedir()
+  const named = env["AWS_SHARED_CREDENTIALS_FILE"]
+  if (!named) return join(home, ".aws", "credentials")
+  return named.startsWith("~/") ? join(home, named.slice(2)) : named
 }

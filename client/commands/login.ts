@@ -1,17 +1,20 @@
 /** `credd login`: asks for the MFA code as late as possible, sends it once, and says what is served now. */
-import type { LoginPlan } from "../../daemon/api.ts"
+import type { ControlRoutes, LoginPlan } from "../../daemon/api.ts"
 import type { Command } from "../app.ts"
 import type { Context } from "../context.ts"
 import { secondsFrom } from "../duration.ts"
 import { Failure, usageWrong } from "../failure.ts"
 import { errorWithHint, note, span, warning } from "../output.ts"
 import { profileFor } from "../profile.ts"
+import { evaluation } from "../shell-lines.ts"
 import { unlocking } from "./unlock.ts"
 
 type LoginFlags = {
   readonly "mfa-code"?: string
   readonly duration?: string
 }
+
+type Login = ControlRoutes["POST /login"]["answer"]
 
 const tries = 3
 
@@ -25,50 +28,72 @@ export const login: Command<LoginFlags, [profile?: string]> = async (
   const profile = await profileFor(context, named)
   // Whatever stands in the way is said before a person types a code.
   const plan = await unlocking(context, () => context.daemon("GET /login-plan", { profile }))
-  const { session, profiles, warnings } = await attempt(context, plan, given, durationSeconds)
+  const { session, profiles, warnings } = await signIn(context, plan, given, durationSeconds)
   for (const each of warnings) warning(stderr, each)
-  const leftMs = Date.parse(session.expiration ?? "") - context.now()
-  note(
-    stderr,
-    `signed in to "${session.sourceProfile}" as ${session.arn ?? "?"} until ${localTime(session.expiration)} (${span(leftMs + 500)})`,
-  )
+  const { sourceProfile, arn = "?", expiration = "" } = session
+  const leftMs = Date.parse(expiration) - context.now()
+  note(stderr, `signed in to "${sourceProfile}" as ${arn} until ${localTime(expiration)} (${span(leftMs + 500)})`)
   note(stderr, `serves ${profiles.length === 1 ? "1 profile" : `${profiles.length} profiles`}: ${few(profiles)}`)
-  note(stderr, `next: eval "$(credd env ${profile})"`)
+  note(stderr, `next: ${evaluation(profile, context.env)}`)
   return 0
 }
 
-async function attempt(context: Context, plan: LoginPlan, given: string | undefined, durationSeconds: number) {
-  for (let left = tries - 1; ; left -= 1) {
-    const mfaCode = given ?? (await codeFrom(context, plan))
+/** A person who mistypes is asked again; what a script or a command gave is not a matter of typing. */
+async function signIn(
+  context: Context,
+  plan: LoginPlan,
+  given: string | undefined,
+  durationSeconds: number,
+): Promise<Login> {
+  const isTyped = context.isInteractive && given === undefined && plan.mfaProcess === undefined
+  const sent = new Set<string>()
+  for (let left = tries; ;) {
+    left -= 1
+    // Apps show "123 456".
+    const mfaCode = (given ?? (await codeFrom(context, plan))).replaceAll(/\s/g, "")
     try {
+      insistOnFreshCode(mfaCode, sent)
+      sent.add(mfaCode)
       return await context.daemon("POST /login", { profile: plan.profile, mfaCode, durationSeconds })
     } catch (error) {
-      const isTypo =
-        error instanceof Failure && ["MfaCodeRejected", "MfaCodeUsed", "MfaCodeMalformed"].includes(error.code)
-      const canAskAgain = context.isInteractive && given === undefined && plan.mfaProcess === undefined && left > 0
-      if (!isTypo || !canAskAgain) throw error
-      errorWithHint(context.process.stderr, error.message, "wait for the next code and type it here")
+      if (!isTyped || left === 0 || !isTypo(error)) throw error
+      errorWithHint(context.process.stderr, error.message, "type the next code that the device shows")
     }
   }
 }
 
+/** AWS takes a code once, and locks nobody out only as long as nobody guesses: a code that cannot do is not sent. */
+function insistOnFreshCode(mfaCode: string, sent: ReadonlySet<string>): void {
+  if (!/^\d{6}$/.test(mfaCode)) {
+    throw new Failure({ code: "MfaCodeMalformed", message: "an MFA code is six digits", hint: "run: credd login" })
+  }
+  if (sent.has(mfaCode)) {
+    throw new Failure({ code: "MfaCodeUsed", message: "this MFA code was sent already", hint: "run: credd login" })
+  }
+}
+
+function isTypo(error: unknown): error is Failure {
+  return error instanceof Failure && ["MfaCodeRejected", "MfaCodeUsed", "MfaCodeMalformed"].includes(error.code)
+}
+
 async function codeFrom(context: Context, { mfaSerial, mfaProcess }: LoginPlan): Promise<string> {
   if (!context.isInteractive) {
-    const [line] = await context.readLines(1)
-    if (line) return line
-    if (mfaProcess === undefined)
+    const [line = ""] = await context.readLines(1)
+    if (line.trim() !== "") return line
+    if (mfaProcess === undefined) {
       throw usageWrong("an MFA code is expected on standard input", "run: credd login --mfa-code CODE")
+    }
   }
   if (mfaProcess !== undefined) return await context.runShell(mfaProcess)
-  return await context.ask({ message: `MFA code of ${mfaSerial}`, isSecret: false })
+  return await context.ask({ message: `MFA code for ${mfaSerial}:`, isSecret: false })
 }
 
 function few(names: readonly string[]): string {
   return names.length <= 4 ? names.join(", ") : `${names.slice(0, 4).join(", ")}, …`
 }
 
-function localTime(iso: string | undefined): string {
-  if (iso === undefined) return "?"
+function localTime(iso: string): string {
   const at = new Date(iso)
+  if (Number.isNaN(at.getTime())) return "?"
   return `${String(at.getHours()).padStart(2, "0")}:${String(at.getMinutes()).padStart(2, "0")}`
 }

@@ -18,17 +18,22 @@ export const status: Command<StatusFlags> = async (context, { json, short }) => 
   const { stdout } = context.process
   const answer = await context.daemon("GET /status", {})
   if (json) stdout.write(`${JSON.stringify(answer, null, 2)}\n`)
-  else stdout.write(short ? await oneLine(context, answer) : page(context, answer))
+  else stdout.write(short ? oneLine(context, answer) : page(context, answer))
   return 0
 }
 
 /** `dev 6h12m`: the profile of this shell, and how long its MFA session lasts. */
-async function oneLine(context: Context, { profiles, sessions }: Status): Promise<string> {
-  const name = profileFrom(undefined, context.env, await readEndpoint(context))
+function oneLine(context: Context, { profiles, sessions }: Status): string {
+  const name = shellProfile(context, profiles) ?? profileFrom(context, undefined, readEndpoint(context))
   const profile = profiles.find((each) => each.name === name)
   const session = sessions.find((each) => each.sourceProfile === profile?.sourceProfile)
   if (profile === undefined || session === undefined) return "-\n"
   return `${profile.name} ${session.state === "signed-in" ? left(context, session.expiration) : session.state}\n`
+}
+
+/** The profile that this shell asks for, once `credd env` was evaluated in it. */
+function shellProfile({ env }: Context, profiles: readonly ProfileStatus[]): string | undefined {
+  return profiles.find(({ fullUri }) => fullUri === env["AWS_CONTAINER_CREDENTIALS_FULL_URI"])?.name
 }
 
 function page(context: Context, { daemon, sessions, profiles, warnings }: Status): string {

@@ -1,0 +1,25 @@
+/** Runs the user's `mfa_process`; what it says on stderr ("touch your key") goes straight to the person. */
+import { spawn } from "node:child_process"
+import { Failure } from "./failure.ts"
+
+export async function runShell(command: string): Promise<string> {
+  return await new Promise((resolve, reject) => {
+    const child = spawn("sh", ["-c", command], { stdio: ["inherit", "pipe", "inherit"] })
+    let output = ""
+    child.stdout.setEncoding("utf8").on("data", (chunk: string) => {
+      output += chunk
+    })
+    child.once("error", reject)
+    child.once("close", (status, signal) => {
+      if (status === 0) resolve(output.trim())
+      else
+        reject(
+          new Failure({
+            code: "MfaCodeMalformed",
+            message: `mfa_process ended with ${signal ?? `status ${status}`}`,
+            hint: "run the profile's mfa_process by hand",
+          }),
+        )
+    })
+  })
+}
