@@ -3,9 +3,17 @@
  * use; the MFA sessions beneath them are in `sessions.ts`.
  */
 import type { Identity, LoginPlan, ProfileStatus, SessionStatus } from "../api.ts"
-import { isoSeconds, maskedKeyId, type AccessKey, type Credentials, type KeptAccessKey } from "./credentials.ts"
+import {
+  isoSeconds,
+  maskedKeyId,
+  type AccessKey,
+  type Credentials,
+  type KeptAccessKey,
+  type Provider,
+} from "./credentials.ts"
 import {
   CreddError,
+  accessDenied,
   accessKeyMissing,
   durationOutOfRange,
   loginUnanswered,
@@ -24,6 +32,7 @@ import {
   similarName,
   type Profile,
   type ProfileDefaults,
+  type RoleProfile,
   type ServableProfile,
 } from "./profiles.ts"
 import { refreshing, type Refreshing } from "./refreshing.ts"
@@ -98,8 +107,7 @@ export interface BrokerStatus {
 interface RoleInUse {
   readonly refreshing: Refreshing
   /** What it was made from: when the config file changes a role, the old credentials are not the new role's. */
-  readonly madeFrom: string
-  readonly sourceProfile: string
+  profile: RoleProfile
   lastUsedAt: number
 }
 
@@ -134,25 +142,23 @@ export function createBroker(options: BrokerOptions): Broker {
     return profile
   }
 
-  function roleInUse(profile: ServableProfile & { readonly kind: "role" }): RoleInUse {
-    const madeFrom = JSON.stringify(profile)
+  function roleInUse(profile: RoleProfile): RoleInUse {
     const known = roles.get(profile.name)
-    if (known?.madeFrom === madeFrom) return known
+    if (known !== undefined && isSameRole(known, profile)) return known
     const made: RoleInUse = {
-      madeFrom,
-      sourceProfile: profile.sourceProfile,
+      profile,
       lastUsedAt: clock.now(),
-      refreshing: refreshing(
-        withSessionFailure(
-          profile,
-          roleSession(() => below(profile.above), profile, sts),
-        ),
-        {
-          clock,
-          random,
-          onRenewalFailure: (error) => log.warn("renewal_failed", { profile: profile.name, ...reason(error) }),
-        },
-      ),
+      refreshing: refreshing(assumed(profile), {
+        clock,
+        random,
+        onRenewed: ({ accessKeyId, expiration }) =>
+          log.info("credentials_renewed", {
+            profile: profile.name,
+            keyId: maskedKeyId(accessKeyId),
+            expiration: isoSeconds(expiration),
+          }),
+        onRenewalFailure: (error) => log.warn("renewal_failed", { profile: profile.name, ...reason(error) }),
+      }),
     }
     roles.set(profile.name, made)
     return made
@@ -164,25 +170,18 @@ export function createBroker(options: BrokerOptions): Broker {
     return await roleInUse(profile).refreshing.get()
   }
 
-  /** When AWS says that the session itself is dead, the person must log in again: say so rather than "access denied". */
-  function withSessionFailure(
-    profile: ServableProfile,
-    provide: () => Promise<Credentials>,
-  ): () => Promise<Credentials> {
+  /** AssumeRole, and what its outcome means for the session below: one that AWS calls dead is dead for all. */
+  function assumed(profile: RoleProfile): Provider<Credentials> {
     return async () => {
+      const credentials = await below(profile.above)
       try {
-        const credentials = await provide()
-        log.info("credentials_renewed", {
-          profile: profile.name,
-          keyId: maskedKeyId(credentials.accessKeyId),
-          expiration: isoSeconds(credentials.expiration),
-        })
-        return credentials
+        return await roleSession(async () => credentials, profile, sts)()
       } catch (error) {
-        if (error instanceof CreddError && error.code === "AccessKeyRejected") {
-          throw sessionRejected(profile.sourceProfile, error)
-        }
-        throw error
+        if (!(error instanceof CreddError) || error.code !== "AccessKeyRejected") throw error
+        if (profile.above.kind === "role")
+          throw accessDenied(`the credentials of profile "${profile.above.name}"`, error)
+        sessions.reject(profile.sourceProfile, credentials)
+        throw sessionRejected(profile.sourceProfile)
       }
     }
   }
@@ -249,7 +248,7 @@ export function createBroker(options: BrokerOptions): Broker {
 
   async function end(sourceProfiles: readonly string[]): Promise<LogoutOutcome> {
     const gone = new Set(sourceProfiles)
-    for (const [name, role] of roles) if (gone.has(role.sourceProfile)) roles.delete(name)
+    for (const [name, role] of roles) if (gone.has(role.profile.sourceProfile)) roles.delete(name)
     const warnings = await sessions.end(sourceProfiles)
     log.info("logout", { profiles: sourceProfiles })
     return { sourceProfiles, warnings }
@@ -381,6 +380,14 @@ export function createBroker(options: BrokerOptions): Broker {
     const { region = "us-east-1", endpoint } = defaults
     return endpoint === undefined ? { region } : { region, endpoint }
   }
+}
+
+/** The same object on the hot path; after the files were read again, the same in every part. */
+function isSameRole(known: RoleInUse, profile: RoleProfile): boolean {
+  if (known.profile === profile) return true
+  if (JSON.stringify(known.profile) !== JSON.stringify(profile)) return false
+  known.profile = profile
+  return true
 }
 
 /** The profile at the bottom of the chain: the one with the access key. */

@@ -30,6 +30,18 @@ export function isPassing(error: unknown): boolean {
   return error instanceof CreddError && error.code === "Unavailable"
 }
 
+/** Found out without asking AWS: asking again costs nothing, and a person may have mended it a moment ago. */
+export function isFoundHere(error: unknown): boolean {
+  return error instanceof CreddError && foundHere.has(error.code)
+}
+
+const foundHere: ReadonlySet<ErrorCode> = new Set([
+  "LoginRequired",
+  "SessionExpired",
+  "KeychainLocked",
+  "KeychainUnavailable",
+])
+
 /** The error as the control plane sends it; what is not ours leaves no detail. */
 export function errorBody(error: unknown): ErrorBody {
   if (!(error instanceof CreddError)) {
@@ -50,10 +62,9 @@ export const sessionExpired = (sourceProfile: string, endedAt: number): CreddErr
     hint: login(sourceProfile),
   })
 
-export const sessionRejected = (sourceProfile: string, cause: unknown): CreddError =>
+export const sessionRejected = (sourceProfile: string): CreddError =>
   new CreddError("SessionExpired", `AWS no longer accepts the MFA session for profile "${sourceProfile}"`, {
     hint: login(sourceProfile),
-    cause,
   })
 
 export const profileRequired = (names: readonly string[]): CreddError =>

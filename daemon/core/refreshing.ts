@@ -3,7 +3,7 @@
  * wait, and leaves what still works in place when a renewal fails.
  */
 import type { Credentials, Provider } from "./credentials.ts"
-import { CreddError, isPassing } from "./errors.ts"
+import { CreddError, isFoundHere, isPassing } from "./errors.ts"
 import type { Clock } from "./ports.ts"
 
 const seconds = 1_000
@@ -36,8 +36,9 @@ export interface RefreshingOptions {
   readonly clock: Clock
   /** 0 to 1: spreads the tries, so that many profiles do not come back at once. */
   readonly random: () => number
-  /** Hears of every renewal that failed, the ones that no caller sees too. */
+  /** Hears of every renewal that AWS failed, the ones that no caller sees too. */
   readonly onRenewalFailure: (error: unknown) => void
+  readonly onRenewed?: (credentials: Credentials) => void
   readonly policy?: RefreshPolicy
 }
 
@@ -73,7 +74,7 @@ interface Failure {
 }
 
 export function refreshing(fetch: Provider<Credentials>, options: RefreshingOptions): Refreshing {
-  const { clock, random, onRenewalFailure, policy = refreshPolicy } = options
+  const { clock, random, onRenewed, onRenewalFailure, policy = refreshPolicy } = options
   let held: Held | undefined
   let failure: Failure | undefined
   let pending: Promise<Credentials> | undefined
@@ -90,10 +91,13 @@ export function refreshing(fetch: Provider<Credentials>, options: RefreshingOpti
         floorMs: Math.min(policy.floorMs, lifeMs * 0.5),
       }
       failure = undefined
+      onRenewed?.(credentials)
       return credentials
     } catch (error) {
-      failure = remember(error)
-      onRenewalFailure(error)
+      if (!isFoundHere(error)) {
+        failure = remember(error)
+        onRenewalFailure(error)
+      }
       throw error
     } finally {
       pending = undefined

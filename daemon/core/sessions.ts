@@ -1,7 +1,7 @@
 /** The MFA sessions of all source profiles: in memory for serving, in the store for the next start. */
 import type { SessionStatus } from "../api.ts"
-import { isoSeconds, type Credentials, type MfaSession } from "./credentials.ts"
-import { CreddError, keychainUnavailable, loginRequired, sessionExpired } from "./errors.ts"
+import { isoSeconds, maskedKeyId, type Credentials, type MfaSession } from "./credentials.ts"
+import { CreddError, keychainUnavailable, loginRequired, sessionExpired, sessionRejected } from "./errors.ts"
 import type { Clock, Log, SecretStore } from "./ports.ts"
 
 /** Served until this long before the end; after that a signed request may reach AWS too late. */
@@ -16,6 +16,8 @@ export interface Sessions {
   get(sourceProfile: string): MfaSession | undefined
   /** The session's own credentials; throws `LoginRequired`, `SessionExpired`, or why the store cannot tell. */
   credentials(sourceProfile: string): Credentials
+  /** AWS refused these credentials: nobody asks with them again before the next login. */
+  reject(sourceProfile: string, refused: Credentials): void
   /** Serves a session from now on and keeps it; answers with a warning where it could not be kept. */
   start(session: MfaSession): Promise<readonly string[]>
   /** Forgets sessions in memory at once and in the store as soon as it lets us. */
@@ -28,6 +30,7 @@ export function createSessions(store: SecretStore, clock: Clock, log: Log): Sess
   const held = new Map<string, MfaSession>()
   /** What the store does not know yet: a session to keep, or one to remove. */
   const unsettled = new Map<string, "keep" | "remove">()
+  const rejected = new WeakSet<Credentials>()
   let unread: unknown = keychainUnavailable("not asked yet")
 
   async function read(): Promise<void> {
@@ -77,6 +80,10 @@ export function createSessions(store: SecretStore, clock: Clock, log: Log): Sess
     return warnings
   }
 
+  function isAlive({ credentials }: MfaSession): boolean {
+    return credentials.expiration - clock.now() > lastMs && !rejected.has(credentials)
+  }
+
   return {
     settle,
     storeState() {
@@ -88,8 +95,13 @@ export function createSessions(store: SecretStore, clock: Clock, log: Log): Sess
       const session = held.get(sourceProfile)
       if (session === undefined) throw unread ?? loginRequired(sourceProfile, sourceProfile)
       const { expiration } = session.credentials
+      if (rejected.has(session.credentials)) throw sessionRejected(sourceProfile)
       if (expiration - clock.now() <= lastMs) throw sessionExpired(sourceProfile, expiration)
       return session.credentials
+    },
+    reject(sourceProfile, refused) {
+      rejected.add(refused)
+      log.warn("session_rejected", { profile: sourceProfile, keyId: maskedKeyId(refused.accessKeyId) })
     },
     async start(session) {
       held.set(session.sourceProfile, session)
@@ -109,7 +121,7 @@ export function createSessions(store: SecretStore, clock: Clock, log: Log): Sess
       if (session === undefined) return { sourceProfile, state: "signed-out" }
       return {
         sourceProfile,
-        state: session.credentials.expiration - clock.now() > lastMs ? "signed-in" : "expired",
+        state: isAlive(session) ? "signed-in" : "expired",
         accountId: session.accountId,
         arn: session.arn,
         mfaSerial: session.mfaSerial,

@@ -10,9 +10,6 @@ export interface ItemStoreSubject {
 }
 
 export function itemStoreContract(name: string, setup: () => Promise<ItemStoreSubject>): void {
-  const text = async (store: ItemStore, item: string): Promise<string | undefined> =>
-    (await store.read([item])).get(item)?.reveal()
-
   describe(`${name} as an ItemStore`, () => {
     it.each([
       ["a word", "EXAMPLE-secret"],
@@ -101,4 +98,8 @@ export function itemStoreContract(name: string, setup: () => Promise<ItemStoreSu
       expect(`${JSON.stringify([...read])} ${String(read.get("a"))}`).not.toContain("canary")
     })
   })
+}
+
+async function text(store: ItemStore, item: string): Promise<string | undefined> {
+  return (await store.read([item])).get(item)?.reveal()
 }

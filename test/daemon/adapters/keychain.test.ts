@@ -29,12 +29,14 @@ function open(env: Readonly<Record<string, string>> = keyring.env): ItemStore {
   return keychain({ helper, env, indexFile: join(state, "index.json"), service: `credd-test-${services}` })
 }
 
+async function read(store: ItemStore): Promise<string | undefined> {
+  return (await store.read(["session/acme"])).get("session/acme")?.reveal()
+}
+
 itemStoreContract("the keychain", async () => ({ store: open(), reopened: async () => open() }))
 
 describe("the keychain on a real gnome-keyring", () => {
   const value = new Secret("EXAMPLE-canary-secret")
-  const read = async (store: ItemStore): Promise<string | undefined> =>
-    (await store.read(["session/acme"])).get("session/acme")?.reveal()
 
   it("tells a locked keyring from a missing item, and changes nothing in it", async () => {
     const store = open()

@@ -226,6 +226,10 @@ describe("credentialsFor", () => {
       code: "SessionExpired",
       hint: "run: credd login acme",
     })
+    await expect(broker.credentialsFor("dev")).rejects.toMatchObject({ code: "SessionExpired" })
+
+    expect(sts.assumeRole).toHaveBeenCalledTimes(1)
+    expect(broker.status().sessions[0]).toMatchObject({ state: "expired" })
   })
 
   it("says that the keychain is locked, and serves as soon as it is not", async () => {
@@ -248,8 +252,6 @@ describe("credentialsFor", () => {
     locked.mockRestore()
     expect(await fresh.settle()).toBe(true)
 
-    // What was refused for want of the session is remembered for a moment only.
-    clock.advance(60 * seconds)
     await expect(fresh.credentialsFor("dev")).resolves.toBeDefined()
     expect(await broker.settle()).toBe(true)
   })

@@ -1,0 +1,141 @@
+/** A context without a machine: files in memory, a scripted daemon, a person who answers from a list. */
+import type { ControlRoute, ControlRoutes, EndpointFile, ErrorBody, Status } from "../../daemon/api.ts"
+import { runApp } from "../../client/app.ts"
+import type { CallDaemon, Context } from "../../client/context.ts"
+import { Failure, interrupted } from "../../client/failure.ts"
+import type { Files } from "../../client/files.ts"
+
+export const home = "/home/alice/.credd"
+export const now = Date.parse("2026-11-23T10:00:00Z")
+
+export type Handlers = {
+  [R in ControlRoute]?: (body: ControlRoutes[R]["body"]) => ControlRoutes[R]["answer"]
+}
+
+export interface Call {
+  readonly route: ControlRoute
+  readonly body: unknown
+}
+
+export interface Options {
+  readonly env?: Readonly<Record<string, string>>
+  readonly files?: Readonly<Record<string, string>>
+  readonly daemon?: Handlers | "not running"
+  /** What a person types, in order; undefined is Ctrl-C. Without it nobody is there. */
+  readonly typed?: readonly (string | undefined)[]
+  readonly stdin?: string
+  readonly shell?: (command: string) => string
+  readonly columns?: number
+  readonly isTerminal?: boolean
+}
+
+export interface Outcome {
+  readonly status: number
+  readonly stdout: string
+  readonly stderr: string
+  readonly calls: readonly Call[]
+  readonly asked: readonly string[]
+  readonly files: ReadonlyMap<string, string>
+}
+
+export function refuse(body: ErrorBody): never {
+  throw new Failure(body)
+}
+
+/** Runs one command line as `credd` would, against fakes. */
+export async function credd(args: readonly string[], options: Options = {}): Promise<Outcome> {
+  const { env = {}, daemon = {}, typed, stdin = "", shell, columns, isTerminal = false } = options
+  const written = { stdout: "", stderr: "" }
+  const calls: Call[] = []
+  const asked: string[] = []
+  const answers = [...(typed ?? [])]
+  const held = new Map(Object.entries(options.files ?? {}).map(([path, text]) => [path, Buffer.from(text)]))
+  const stream = (name: "stdout" | "stderr") => ({
+    write: (text: string) => {
+      written[name] += text
+    },
+    isTTY: isTerminal,
+    ...(columns === undefined ? {} : { columns }),
+  })
+  const call = async (route: ControlRoute, body: unknown): Promise<unknown> => {
+    calls.push({ route, body })
+    if (daemon === "not running") {
+      return refuse({ code: "DaemonNotRunning", message: "the credd daemon is not running", hint: "run: credd daemon" })
+    }
+    const handler = daemon[route] as ((body: unknown) => unknown) | undefined
+    if (handler === undefined) throw new Error(`the test expects no ${route}`)
+    return handler(body)
+  }
+  const context: Context = {
+    process: { stdout: stream("stdout"), stderr: stream("stderr") },
+    env,
+    paths: { settings: `${home}/config.toml`, state: home, socket: `${home}/credd.sock` },
+    now: () => now,
+    daemon: call as CallDaemon,
+    files: memoryFiles(held),
+    isInteractive: typed !== undefined,
+    readLines: async (count) => stdin.split("\n").slice(0, count),
+    ask: async ({ message }) => {
+      asked.push(message)
+      const answer = answers.shift()
+      if (answer === undefined) throw interrupted()
+      return answer
+    },
+    runShell: async (command) => {
+      if (shell === undefined) throw new Error("the test expects no mfa_process")
+      return shell(command)
+    },
+  }
+  await runApp(args, context)
+  return {
+    status: Number(context.process.exitCode),
+    ...written,
+    calls,
+    asked,
+    files: new Map([...held].map(([path, bytes]) => [path, bytes.toString()])),
+  }
+}
+
+function memoryFiles(held: Map<string, Buffer>): Files {
+  return {
+    read: (path) => held.get(path),
+    target: (path) => path,
+    write: (path, bytes) => void held.set(path, bytes),
+    rename: (from, to) => {
+      held.set(to, held.get(from)!)
+      held.delete(from)
+    },
+    remove: (path) => void held.delete(path),
+    beside: () => [...held.keys()],
+  }
+}
+
+export const token = "fake-token-0123456789"
+
+export function endpointFiles(profiles: EndpointFile["profiles"], defaultProfile: string | null = null) {
+  const endpoint: EndpointFile = {
+    endpoint: "http://127.0.0.1:9912",
+    tokenFile: `${home}/tokens/shell`,
+    defaultProfile,
+    profiles,
+  }
+  return { [`${home}/endpoint.json`]: JSON.stringify(endpoint), [`${home}/tokens/shell`]: token }
+}
+
+export function statusAnswer(changes: Partial<Status> = {}): Status {
+  return {
+    daemon: {
+      version: "0.1.0",
+      pid: 4711,
+      startedAt: "2026-11-23T08:00:00Z",
+      endpoint: "http://127.0.0.1:9912",
+      store: "file",
+      storeState: "ready",
+    },
+    sessions: [],
+    profiles: [],
+    leases: [],
+    warnings: [],
+    ...changes,
+  }
+}

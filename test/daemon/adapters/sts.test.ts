@@ -1,0 +1,168 @@
+import { createServer } from "node:net"
+import { afterEach, describe, expect, it } from "vitest"
+import { openAwsHttp } from "../../../daemon/adapters/aws-http.ts"
+import { systemClock } from "../../../daemon/adapters/clock.ts"
+import { awsSts } from "../../../daemon/adapters/sts.ts"
+import { Secret } from "../../../daemon/core/secret.ts"
+import { listenOnPort } from "../../../daemon/adapters/listen.ts"
+import { startSandbox, type Sandbox, type SandboxOptions } from "../../sandbox/sandbox.ts"
+import type { Fault } from "../../sandbox/faults.ts"
+import { someAccessKey } from "../../fakes/credentials.ts"
+
+const opened: Sandbox[] = []
+afterEach(async () => {
+  await Promise.all(opened.splice(0).map((sandbox) => sandbox.close()))
+})
+
+const role = { roleArn: "arn:aws:iam::123456789012:role/developer", roleSessionName: "credd", durationSeconds: 3_600 }
+const mfaSerial = "arn:aws:iam::123456789012:mfa/alice"
+
+async function setup(options: SandboxOptions = {}) {
+  const sandbox = await startSandbox(options)
+  opened.push(sandbox)
+  const clock = systemClock()
+  const sts = awsSts({ clock, http: async () => await openAwsHttp({ clock, env: {} }) })
+  const target = { region: "eu-west-1", endpoint: sandbox.url }
+  const session = async (mfaCode = sandbox.mfaCode("alice")) =>
+    await sts.getSessionToken(someAccessKey, { mfaSerial, mfaCode, durationSeconds: 43_200 }, target)
+  return { sandbox, clock, sts, target, session }
+}
+
+describe(awsSts.name, () => {
+  it("goes from an access key and a code to a session, and from it to a role", async () => {
+    const { sts, target, session } = await setup()
+
+    const assumed = await sts.assumeRole(await session(), role, target)
+
+    expect(assumed.accessKeyId).toMatch(/^ASIA/)
+    expect(Math.abs(assumed.expiration - Date.now() - 3_600_000)).toBeLessThan(5_000)
+    expect(await sts.getCallerIdentity(assumed, target)).toMatchObject({
+      arn: "arn:aws:sts::123456789012:assumed-role/developer/credd",
+    })
+  })
+
+  it("sends the code at most once, whatever happens to the answer", async () => {
+    const { sandbox, session } = await setup()
+    sandbox.faults.add({ kind: "drop", when: "after", action: "GetSessionToken" })
+
+    await expect(session()).rejects.toMatchObject({ code: "Unavailable" })
+
+    expect(sandbox.count("GetSessionToken")).toBe(1)
+  })
+
+  it.each(["000000", undefined])("says that a wrong or used code was refused (%s)", async (wrong) => {
+    const { session } = await setup()
+    if (wrong === undefined) await session()
+
+    await expect(session(wrong)).rejects.toMatchObject({ code: "MfaCodeRejected" })
+  })
+
+  it("tells a key that AWS does not know from a role that it does not allow", async () => {
+    const { sts, target, session } = await setup()
+    const stranger = { accessKeyId: "AKIAEXAMPLENOBODY000", secretAccessKey: new Secret("EXAMPLE-not-a-secret") }
+
+    await expect(sts.getCallerIdentity(stranger, target)).rejects.toMatchObject({ code: "AccessKeyRejected" })
+    await expect(
+      sts.getCallerIdentity({ ...someAccessKey, secretAccessKey: new Secret("EXAMPLE-wrong") }, target),
+    ).rejects.toMatchObject({ code: "AccessKeyRejected" })
+    await expect(
+      sts.assumeRole(await session(), { ...role, roleArn: `${role.roleArn}-not-there` }, target),
+    ).rejects.toMatchObject({ code: "AccessDenied" })
+  })
+
+  it.each<[string, Fault, string]>([
+    ["throttling", { kind: "error", status: 400, code: "Throttling", message: "Rate exceeded" }, "throttled"],
+    ["500", { kind: "error", status: 500, code: "InternalFailure" }, "it answered 500"],
+    ["503", { kind: "error", status: 503, code: "ServiceUnavailable" }, "it answered 503"],
+    ["a dropped connection", { kind: "drop", when: "before" }, "connection was closed"],
+    ["XML that breaks off", { kind: "malformed" }, ""],
+    ["a captive portal's page", { kind: "html" }, ""],
+    ["an answer of 2 MB", { kind: "huge" }, ""],
+  ])("takes %s for trouble that passes, and asks once", async (_, fault, why) => {
+    const { sandbox, sts, target, session } = await setup()
+    const below = await session()
+    sandbox.faults.add(fault)
+
+    await expect(sts.assumeRole(below, role, target)).rejects.toMatchObject({
+      code: "Unavailable",
+      message: expect.stringContaining(why),
+    })
+
+    expect(sandbox.count("AssumeRole")).toBe(1)
+  })
+
+  it("passes Retry-After on", async () => {
+    const { sandbox, sts, target } = await setup()
+    sandbox.faults.add({ kind: "error", status: 503, code: "ServiceUnavailable", retryAfterSeconds: 7 })
+
+    await expect(sts.getCallerIdentity(someAccessKey, target)).rejects.toMatchObject({ retryAfterMs: 7_000 })
+  })
+
+  it("takes an expired session for the end of the session", async () => {
+    const { sandbox, sts, target, session } = await setup()
+    const below = await session()
+    sandbox.faults.add({ kind: "error", status: 403, code: "ExpiredToken" })
+
+    await expect(sts.assumeRole(below, role, target)).rejects.toMatchObject({ code: "AccessKeyRejected" })
+  })
+
+  it("gives up on a server that never answers", async () => {
+    const { sandbox, sts, target } = await setup()
+    sandbox.faults.add({ kind: "hang" })
+    const before = performance.now()
+
+    await expect(sts.getCallerIdentity(someAccessKey, target)).rejects.toMatchObject({
+      code: "Unavailable",
+      message: expect.stringContaining("in time"),
+    })
+
+    expect(performance.now() - before).toBeLessThan(11_000)
+  })
+
+  it.each([20, -20, 60 * 13])(
+    "works on a machine whose clock is wrong by %d minutes, and reckons by AWS's clock",
+    async (skewMinutes) => {
+      const { clock, sandbox, session } = await setup({ skewMs: skewMinutes * 60_000 })
+
+      const { expiration } = await session()
+
+      expect(Math.abs(clock.offsetMs() - skewMinutes * 60_000)).toBeLessThan(3_000)
+      expect(Math.abs(expiration - clock.now() - 43_200_000)).toBeLessThan(5_000)
+      expect(sandbox.count("GetSessionToken")).toBe(1)
+    },
+  )
+
+  it("refuses an endpoint that would show the signature to the network", async () => {
+    const { sts } = await setup()
+
+    await expect(
+      sts.getCallerIdentity(someAccessKey, { region: "x", endpoint: "http://sts.example.com" }),
+    ).rejects.toMatchObject({ code: "ConfigMalformed" })
+  })
+
+  it("says that nothing listens there", async () => {
+    const { sts } = await setup()
+    const server = createServer()
+    const port = await listenOnPort(server, 0)
+    await new Promise((resolve) => {
+      server.close(resolve)
+    })
+
+    await expect(
+      sts.getCallerIdentity(someAccessKey, { region: "x", endpoint: `http://127.0.0.1:${port}` }),
+    ).rejects.toMatchObject({ message: expect.stringContaining("connection refused") })
+  })
+
+  it("tells a proxy that is down from an STS that is", async () => {
+    const { clock, sandbox } = await setup()
+    const viaProxy = awsSts({
+      clock,
+      http: async () => await openAwsHttp({ clock, env: { HTTPS_PROXY: "http://127.0.0.1:1" } }),
+    })
+
+    await expect(viaProxy.getCallerIdentity(someAccessKey, { region: "eu-west-1" })).rejects.toMatchObject({
+      code: "Unavailable",
+    })
+    expect(sandbox.calls).toEqual([])
+  })
+})
