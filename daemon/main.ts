@@ -118,11 +118,11 @@ async function start(settings: Settings, env: Env, log: Log): Promise<() => Prom
     throw error
   }
 
-  async function beat(): Promise<boolean> {
-    const isSettled = await broker.settle()
+  async function beat(): Promise<{ isCalm: boolean }> {
+    const storeState = await broker.settle()
     await writeEndpoint().catch((error: unknown) => log.error("endpoint_not_written", { message: messageOf(error) }))
     broker.renewDue()
-    return isSettled
+    return { isCalm: storeState !== "locked" }
   }
   const stopHeart = heartbeat({ clock, random: Math.random, beat })
   process.on("SIGHUP", () => void beat().catch(() => undefined))

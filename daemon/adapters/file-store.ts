@@ -46,6 +46,7 @@ export interface FileStoreOptions {
 
 export function fileStore({ path, passphrase }: FileStoreOptions): ItemStore {
   let unlocked: Unlocked | undefined
+  let failed: string | undefined
   let queue: Promise<unknown> = Promise.resolve()
 
   /** One operation at a time: each reads the whole file and may write it. */
@@ -59,7 +60,13 @@ export function fileStore({ path, passphrase }: FileStoreOptions): ItemStore {
     if (unlocked !== undefined && (header === undefined || header.salt === unlocked.salt)) return unlocked
     const text = await passphrase()
     if (text === undefined) throw fileStoreLocked()
-    return (unlocked = await opened(text, header))
+    // The daemon asks every few seconds; a passphrase file that is wrong must not cost a scrypt each time.
+    const attempt = `${header?.salt ?? ""} ${text}`
+    if (attempt === failed) throw passphraseRejected()
+    failed = attempt
+    unlocked = await opened(text, header)
+    failed = undefined
+    return unlocked
   }
 
   async function load(): Promise<Map<string, string>> {

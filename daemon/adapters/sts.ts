@@ -73,7 +73,7 @@ export function awsSts({ clock, http }: StsOptions): Sts {
     }
   }
 
-  const sts: Sts = {
+  return {
     async getCallerIdentity(as, target) {
       const what = "sessionToken" in as ? "the session" : "the access key"
       const answer = await sendAgainIfSkewed({ as, target, what }, (client, { GetCallerIdentityCommand }) =>
@@ -84,8 +84,6 @@ export function awsSts({ clock, http }: StsOptions): Sts {
       return { accountId, arn, userId }
     },
     async getSessionToken(key, request, target) {
-      // Learns AWS's time (and that the key lives) first, so that the code is not spent on a wrong clock.
-      await sts.getCallerIdentity(key, target)
       const call = { as: key, target, what: `a session with MFA device ${request.mfaSerial}` }
       const answer = await send(call, (client, { GetSessionTokenCommand }) =>
         client.send(
@@ -113,7 +111,6 @@ export function awsSts({ clock, http }: StsOptions): Sts {
       return credentialsFrom(answer.Credentials, target)
     },
   }
-  return sts
 }
 
 async function loadSdk(): Promise<typeof Sdk> {

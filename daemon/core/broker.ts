@@ -37,7 +37,7 @@ import {
 } from "./profiles.ts"
 import { refreshing, type Refreshing } from "./refreshing.ts"
 import { roleSession } from "./role-session.ts"
-import { createSessions, type Sessions } from "./sessions.ts"
+import { createSessions, type StoreState } from "./sessions.ts"
 
 const seconds = 1_000
 const minutes = 60_000
@@ -67,8 +67,8 @@ export interface NewAccessKey extends AccessKey {
 }
 
 export interface Broker {
-  /** Reads what the store and the AWS files hold, or tries again; tells whether everything could be read. */
-  settle(): Promise<boolean>
+  /** Reads what the store and the AWS files hold, or tries again; tells how the store is. */
+  settle(): Promise<StoreState>
   profiles(): ReadonlyMap<string, Profile>
   /** Whole, unexpired credentials within the SDKs' patience, or a CreddError. */
   credentialsFor(profile: string): Promise<Credentials>
@@ -98,7 +98,7 @@ export interface LogoutOutcome {
 }
 
 export interface BrokerStatus {
-  readonly storeState: ReturnType<Sessions["storeState"]>
+  readonly storeState: StoreState
   readonly sessions: readonly SessionStatus[]
   readonly profiles: readonly Omit<ProfileStatus, "fullUri">[]
   readonly warnings: readonly string[]
@@ -219,9 +219,11 @@ export function createBroker(options: BrokerOptions): Broker {
     const { sourceProfile } = profile
     return await inTurn(sourceProfile, async () => {
       const { key, mfaSerial } = await keyAndSerial(profile)
+      const { target } = baseOf(profile)
+      // Proves the key and learns AWS's time, so that the code is not spent on a dead key, a wrong clock or no network.
+      const { accountId, arn } = await sts.getCallerIdentity(key, target)
       spendCode(sourceProfile, mfaSerial, mfaCode)
       const startedAt = clock.now()
-      const target = baseOf(profile).target
       const credentials = await sts
         .getSessionToken(key, { mfaSerial, mfaCode, durationSeconds }, target)
         .catch((error: unknown) => {
@@ -229,7 +231,6 @@ export function createBroker(options: BrokerOptions): Broker {
           if (error.code === "MfaCodeRejected") throw mfaCodeRejected(sourceProfile, error)
           throw error.code === "Unavailable" ? loginUnanswered(sourceProfile, error) : error
         })
-      const { accountId, arn } = key
       const warnings = await sessions.start({
         sourceProfile,
         credentials: { ...credentials, accountId },

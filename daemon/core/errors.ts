@@ -230,8 +230,13 @@ export const stsRefused = (what: string, why: string, cause: unknown): CreddErro
 export const stsUnavailable = (where: string, why: string, details: Details = {}): CreddError =>
   new CreddError("Unavailable", `could not reach STS in ${where}: ${why}`, { hint: "run: credd status", ...details })
 
-export const stillRenewing = (profile: string): CreddError =>
-  new CreddError("Unavailable", `credentials for profile "${profile}" are on their way`, { hint: "try again" })
+/** The caller's patience is over; the call to AWS goes on, and the next caller may have its answer. */
+export const stillAsking = (): CreddError =>
+  new CreddError("Unavailable", "AWS has not answered yet", { hint: "try again; run: credd status" })
+
+/** A clock is wrong somewhere: what AWS gave would be refused by AWS. */
+export const alreadyEnded = (): CreddError =>
+  new CreddError("Unavailable", "AWS answered with credentials that have ended", { hint: "check this machine's clock" })
 
 // Settings, files and the machine
 
@@ -257,7 +262,7 @@ export const socketUnusable = (path: string, why: string): CreddError =>
   })
 
 /** A profile name as a shell word, for hints that people paste. */
-export function word(name: string): string {
+function word(name: string): string {
   return /^[\w@%+=:,./-]+$/.test(name) ? name : `'${name.replaceAll("'", `'\\''`)}'`
 }
 

@@ -6,8 +6,8 @@ const seconds = 1_000
 export interface HeartbeatOptions {
   readonly clock: Clock
   readonly random: () => number
-  /** Tells whether all is settled; while it is not, the heart beats faster. */
-  readonly beat: () => Promise<boolean>
+  /** Tells whether the next beat has time; while a keychain is locked, the heart beats faster. */
+  readonly beat: () => Promise<{ readonly isCalm: boolean }>
 }
 
 /** Between two beats: enough to renew ahead, and with jitter so that no two daemons beat together. */
@@ -23,7 +23,10 @@ export function heartbeat({ clock, random, beat }: HeartbeatOptions): () => void
   function schedule(isCalm: boolean): void {
     if (stopped) return
     cancel = clock.after(isCalm ? calmMs * (0.8 + random() * 0.2) : anxiousMs, () => {
-      beat().then(schedule, () => schedule(false))
+      beat().then(
+        ({ isCalm: hasTime }) => schedule(hasTime),
+        () => schedule(true),
+      )
     })
   }
 

@@ -3,7 +3,7 @@
  * wait, and leaves what still works in place when a renewal fails.
  */
 import type { Credentials, Provider } from "./credentials.ts"
-import { CreddError, isFoundHere, isPassing } from "./errors.ts"
+import { CreddError, alreadyEnded, isFoundHere, isPassing, stillAsking } from "./errors.ts"
 import type { Clock } from "./ports.ts"
 
 const seconds = 1_000
@@ -23,7 +23,7 @@ export interface RefreshPolicy {
   readonly backoffMaxMs: number
 }
 
-export const refreshPolicy: RefreshPolicy = {
+const refreshPolicy: RefreshPolicy = {
   aheadMs: 25 * minutes,
   floorMs: 15 * minutes,
   lastMs: 60 * seconds,
@@ -84,7 +84,7 @@ export function refreshing(fetch: Provider<Credentials>, options: RefreshingOpti
       const credentials = await fetch()
       const lifeMs = credentials.expiration - clock.now()
       // AWS's answer is already over: a clock is wrong somewhere, and serving it would only fail at AWS.
-      if (lifeMs <= policy.lastMs) throw new CreddError("Unavailable", "AWS answered with credentials that have ended")
+      if (lifeMs <= policy.lastMs) throw alreadyEnded()
       held = {
         credentials,
         aheadMs: Math.min(policy.aheadMs, lifeMs * 0.6),
@@ -164,9 +164,7 @@ export function refreshing(fetch: Provider<Credentials>, options: RefreshingOpti
     renewal.catch(() => undefined)
     let cancel: (() => void) | undefined
     const patience = new Promise<never>((_, reject) => {
-      cancel = clock.after(patienceMs, () =>
-        reject(new CreddError("Unavailable", "AWS has not answered yet", { hint: "try again" })),
-      )
+      cancel = clock.after(patienceMs, () => reject(stillAsking()))
     })
     try {
       return await Promise.race([renewal, patience])

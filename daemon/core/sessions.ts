@@ -10,8 +10,8 @@ const lastMs = 60_000
 export type StoreState = "ready" | "locked" | "unavailable"
 
 export interface Sessions {
-  /** Reads the store, or tries again after a failure; tells whether all that was to be done is done. */
-  settle(): Promise<boolean>
+  /** Reads the store and writes what is due, or tries again after a failure; tells how the store is. */
+  settle(): Promise<StoreState>
   storeState(): StoreState
   get(sourceProfile: string): MfaSession | undefined
   /** The session's own credentials; throws `LoginRequired`, `SessionExpired`, or why the store cannot tell. */
@@ -52,7 +52,7 @@ export function createSessions(store: SecretStore, clock: Clock, log: Log): Sess
     if (held.get(sourceProfile) === session) unsettled.delete(sourceProfile)
   }
 
-  async function settle(): Promise<boolean> {
+  async function settle(): Promise<StoreState> {
     try {
       if (unread !== undefined) await read()
       for (const sourceProfile of unsettled.keys()) await settleOne(sourceProfile)
@@ -61,9 +61,9 @@ export function createSessions(store: SecretStore, clock: Clock, log: Log): Sess
         if (codeOf(unread) !== codeOf(error)) log.warn("store_unreadable", { store: store.kind, code: codeOf(error) })
         unread = error
       }
-      return false
+      return stateAfter(error)
     }
-    return true
+    return "ready"
   }
 
   async function tryToSettle(sourceProfiles: readonly string[], consequence: string): Promise<readonly string[]> {
@@ -87,8 +87,7 @@ export function createSessions(store: SecretStore, clock: Clock, log: Log): Sess
   return {
     settle,
     storeState() {
-      if (unread === undefined) return "ready"
-      return codeOf(unread) === "KeychainLocked" ? "locked" : "unavailable"
+      return unread === undefined ? "ready" : stateAfter(unread)
     },
     get: (sourceProfile) => held.get(sourceProfile),
     credentials(sourceProfile) {
@@ -129,6 +128,10 @@ export function createSessions(store: SecretStore, clock: Clock, log: Log): Sess
       }
     },
   }
+}
+
+function stateAfter(error: unknown): StoreState {
+  return codeOf(error) === "KeychainLocked" ? "locked" : "unavailable"
 }
 
 function codeOf(error: unknown): string {

@@ -24,7 +24,7 @@ const foreignHeaders = [
 /** A header that stands twice is read differently by different parsers; these decide who is asking. */
 const singleHeaders = new Set(["host", "authorization", "content-length"])
 
-export const maxHeaders = 64
+const maxHeaders = 64
 const maxTarget = 2_048
 
 /** Every name that a browser can only have for this server itself. The CRT leaves the port out. */

@@ -1,6 +1,37 @@
 /** Runs once before all tests: builds what the end-to-end tests start, and installs what they need beyond npm. */
-import { execFileSync } from "node:child_process"
+import { execFileSync, spawnSync } from "node:child_process"
+import { existsSync } from "node:fs"
+
+/** Programs of the real keyring tests, and Debian's packages that bring them. */
+const needed: Readonly<Record<string, string>> = {
+  "dbus-daemon": "dbus-daemon",
+  "dbus-send": "dbus-bin",
+  "gnome-keyring-daemon": "gnome-keyring",
+}
 
 export default function prepare(): void {
+  installMissing()
   execFileSync(process.execPath, ["node_modules/typescript/bin/tsc", "-p", "tsconfig.build.json"], { stdio: "inherit" })
+}
+
+function installMissing(): void {
+  const packages = Object.entries(needed)
+    .filter(([program]) => !isOnPath(program))
+    .map(([, name]) => name)
+  if (packages.length === 0) return
+  const line = `apt-get update && apt-get install -y --no-install-recommends ${packages.join(" ")}`
+  const asRoot = process.getuid?.() === 0 ? [] : ["sudo", "-n"]
+  const canInstall =
+    existsSync("/usr/bin/apt-get") && (asRoot.length === 0 || spawnSync("sudo", ["-n", "true"]).status === 0)
+  if (!canInstall) throw new Error(`the keyring tests need ${packages.join(", ")}; run: sudo sh -c '${line}'`)
+  console.log(`installing ${packages.join(", ")} for the keyring tests`)
+  const [program, ...rest] = [...asRoot, "sh", "-c", line]
+  execFileSync(program, rest, {
+    stdio: ["ignore", "ignore", "inherit"],
+    env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" },
+  })
+}
+
+function isOnPath(program: string): boolean {
+  return (process.env["PATH"] ?? "").split(":").some((folder) => folder !== "" && existsSync(`${folder}/${program}`))
 }

@@ -23,8 +23,11 @@ async function setup(options: SandboxOptions = {}) {
   const clock = systemClock()
   const sts = awsSts({ clock, http: async () => await openAwsHttp({ clock, env: {} }) })
   const target = { region: "eu-west-1", endpoint: sandbox.url }
-  const session = async (mfaCode = sandbox.mfaCode("alice")) =>
-    await sts.getSessionToken(someAccessKey, { mfaSerial, mfaCode, durationSeconds: 43_200 }, target)
+  const session = async (mfaCode = sandbox.mfaCode("alice")) => {
+    // As the broker does: learns AWS's time before the code goes out.
+    await sts.getCallerIdentity(someAccessKey, target)
+    return await sts.getSessionToken(someAccessKey, { mfaSerial, mfaCode, durationSeconds: 43_200 }, target)
+  }
   return { sandbox, clock, sts, target, session }
 }
 

@@ -91,6 +91,14 @@ describe("login", () => {
     })
   })
 
+  it("has not spent the code when AWS could not be reached before it was sent", async () => {
+    const { broker, sts } = await setup()
+    sts.getCallerIdentity.mockRejectedValueOnce(stsUnavailable("eu-west-1", "the network is down"))
+    await expect(broker.login("acme", code, 900)).rejects.toMatchObject({ code: "Unavailable" })
+
+    await expect(broker.login("acme", code, 900)).resolves.toBeDefined()
+  })
+
   it("takes the same digits again when their time has come round", async () => {
     const { broker, clock } = await signedIn()
 
@@ -153,7 +161,7 @@ describe("login", () => {
     const { warnings } = await broker.login("acme", code, 43_200)
     expect(warnings[0]).toContain("the disk is full")
     await expect(broker.credentialsFor("dev")).resolves.toBeDefined()
-    expect(await broker.settle()).toBe(true)
+    expect(await broker.settle()).toBe("ready")
 
     expect(write).toHaveBeenCalledTimes(2)
     expect(await store.readSessions()).toHaveLength(1)
@@ -246,14 +254,14 @@ describe("credentialsFor", () => {
       source: fakeProfileSource(profiles),
     })
 
-    expect(await fresh.settle()).toBe(false)
+    expect(await fresh.settle()).toBe("locked")
     await expect(fresh.credentialsFor("dev")).rejects.toMatchObject({ code: "KeychainLocked" })
     expect(fresh.status().storeState).toBe("locked")
     locked.mockRestore()
-    expect(await fresh.settle()).toBe(true)
+    expect(await fresh.settle()).toBe("ready")
 
     await expect(fresh.credentialsFor("dev")).resolves.toBeDefined()
-    expect(await broker.settle()).toBe(true)
+    expect(await broker.settle()).toBe("ready")
   })
 })
 
