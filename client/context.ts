@@ -37,12 +37,8 @@ export function processContext(): Context {
   const paths = pathsFrom(env)
   return {
     process: {
-      get stdout() {
-        return process.stdout
-      },
-      get stderr() {
-        return process.stderr
-      },
+      stdout: lazyStream(() => process.stdout),
+      stderr: lazyStream(() => process.stderr),
       get exitCode() {
         return process.exitCode ?? null
       },
@@ -62,5 +58,27 @@ export function processContext(): Context {
     readLines: async (count) => await (await import("./stdin-lines.ts")).readLines(process.stdin, count),
     ask: async (question) => await (await import("./prompt.ts")).ask(question),
     runShell: async (command) => await (await import("./run-shell.ts")).runShell(command),
+  }
+}
+
+/** Each of the process's streams costs a millisecond to open; most commands need one of them. */
+function lazyStream(open: () => NodeJS.WriteStream): Stream {
+  let opened: NodeJS.WriteStream | undefined
+  const stream = (): NodeJS.WriteStream => {
+    opened ??= open().on("error", (error: NodeJS.ErrnoException) => {
+      // `credd status | head -1`: whoever reads may stop reading.
+      if (error.code === "EPIPE") process.exit()
+      throw error
+    })
+    return opened
+  }
+  return {
+    write: (text) => stream().write(text),
+    get isTTY() {
+      return stream().isTTY
+    },
+    get columns() {
+      return stream().columns
+    },
   }
 }

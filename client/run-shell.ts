@@ -4,7 +4,9 @@ import { Failure } from "./failure.ts"
 
 export async function runShell(command: string): Promise<string> {
   return await new Promise((resolve, reject) => {
-    const child = spawn("sh", ["-c", command], { stdio: ["inherit", "pipe", "inherit"] })
+    // What a script sent on stdin was read already, and is not for this command.
+    const stdin = process.stdin.isTTY ? "inherit" : "ignore"
+    const child = spawn("sh", ["-c", command], { stdio: [stdin, "pipe", "inherit"] })
     let output = ""
     child.stdout.setEncoding("utf8").on("data", (chunk: string) => {
       output += chunk

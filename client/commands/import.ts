@@ -40,7 +40,7 @@ export const importKeys: Command<{ keep: boolean }, string[]> = async (context, 
       "run: credd import --keep   (or choose another store: see credd config)",
     )
   }
-  const kept = await keepEach(context, keys)
+  const kept = await keepEach(context, keys, keep)
   if (!keep && kept.length > 0) {
     replaceFile(context.files, {
       path: file,
@@ -56,11 +56,15 @@ export const importKeys: Command<{ keep: boolean }, string[]> = async (context, 
 }
 
 /** The profiles whose keys outlive the daemon now. A refusal is said and the next one tried. */
-async function keepEach(context: Context, keys: readonly FoundKey[]): Promise<readonly string[]> {
+async function keepEach(context: Context, keys: readonly FoundKey[], keep: boolean): Promise<readonly string[]> {
   const kept: string[] = []
   for (const key of keys) {
     try {
-      const { arn } = await unlocking(context, () => context.daemon("POST /access-keys", { ...key }))
+      const { arn, durable } = await unlocking(context, () => context.daemon("POST /access-keys", { ...key }))
+      if (!durable && !keep) {
+        left(context, key.profile, "the store forgets it when the daemon stops", "run: credd config")
+        continue
+      }
       kept.push(key.profile)
       note(context.process.stderr, `kept the access key of ${arn} as "${key.profile}"`)
     } catch (error) {

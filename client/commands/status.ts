@@ -4,6 +4,7 @@ import type { Command } from "../app.ts"
 import type { Context } from "../context.ts"
 import { paint, span, type Paint } from "../output.ts"
 import { profileFrom, readEndpoint } from "../profile.ts"
+import { word } from "../shell-lines.ts"
 
 const sessionMs = 12 * 3_600_000
 const roleMs = 3_600_000
@@ -39,45 +40,56 @@ function shellProfile({ env }: Context, profiles: readonly ProfileStatus[]): str
 function page(context: Context, { daemon, sessions, profiles, warnings }: Status): string {
   const { stdout } = context.process
   const color = paint(stdout, context.env)
-  const width = Math.min(stdout.columns ?? 80, 120)
-  const nameWidth = Math.min(Math.max(...profiles.map(({ name }) => name.length), 7), Math.max(12, width - 50))
-  const cell = (name: string): string =>
-    name.length > nameWidth ? `${name.slice(0, nameWidth - 1)}…` : name.padEnd(nameWidth)
-  const storeNote = daemon.storeState === "ready" ? "" : color.yellow(` (${daemon.storeState})`)
+  const width = Math.max(40, Math.min(stdout.columns ?? 80, 120))
+  const names = [...profiles.map(({ name }) => name), ...sessions.map(({ sourceProfile }) => sourceProfile)]
+  const nameWidth = Math.min(Math.max(...names.map((name) => name.length), 8), Math.floor(width / 3))
+  const room = width - nameWidth - 4
+  const cell = (name: string): string => cut(name, nameWidth).padEnd(nameWidth)
+  const state = daemon.storeState === "ready" ? "" : ` (${daemon.storeState})`
+  const head = `${daemon.version}  ${daemon.endpoint}  store: ${daemon.store}${state}  pid ${daemon.pid}`
   const lines = [
-    `${color.bold("credd")} ${daemon.version}  ${daemon.endpoint}  store: ${daemon.store}${storeNote}  pid ${daemon.pid}`,
+    `${color.bold("credd")} ${cut(head, width - 6)}`,
     "",
     color.dim("sessions"),
-    ...sessions.map((each) => `  ${cell(each.sourceProfile)}  ${sessionCells(context, each, color)}`),
-    ...(sessions.length === 0 ? ["  none yet: run: credd add PROFILE"] : []),
+    ...sessions.map((each) => `  ${cell(each.sourceProfile)}  ${sessionCells(context, each, color, room)}`),
+    ...(sessions.length === 0 ? ["  none yet; run: credd add PROFILE"] : []),
     "",
     color.dim("profiles"),
-    ...profiles.map((each) => `  ${cell(each.name)}  ${profileCells(context, each, color, width - nameWidth - 4)}`),
+    ...profiles.map((each) => `  ${cell(each.name)}  ${profileCells(context, each, color, room)}`),
+    ...(profiles.length === 0 ? ["  none yet"] : []),
     ...warnings.map((each) => `\n${color.yellow("warning")}: ${each}`),
   ]
-  return `${lines.join("\n")}\n`
+  return `${lines.map((line) => line.trimEnd()).join("\n")}\n`
 }
 
-function sessionCells(context: Context, session: SessionStatus, color: Paint): string {
-  if (session.state !== "signed-in")
-    return `${color.yellow(session.state.padEnd(10))}  run: credd login ${session.sourceProfile}`
-  return `${bar(context, session.expiration, sessionMs, color)}  ${left(context, session.expiration).padEnd(6)}  ${session.arn ?? ""}`
+function sessionCells(context: Context, session: SessionStatus, color: Paint, room: number): string {
+  const { state, sourceProfile, expiration, arn = "" } = session
+  if (state !== "signed-in") {
+    return `${color.yellow(state.padEnd(10))}  ${cut(`run: credd login ${word(sourceProfile)}`, room - 12)}`
+  }
+  return `${bar(context, expiration, sessionMs, color)}  ${left(context, expiration).padEnd(6)}  ${cut(arn, room - 20)}`
 }
 
 function profileCells(context: Context, profile: ProfileStatus, color: Paint, room: number): string {
-  const cut = (text: string): string => (text.length > room ? `${text.slice(0, Math.max(1, room - 1))}…` : text)
-  switch (profile.state) {
-    case "ready":
-      return `${bar(context, profile.expiration, profile.kind === "role" ? roleMs : sessionMs, color)}  ${left(context, profile.expiration).padEnd(6)}  ${profile.kind}`
+  const { state, kind, expiration, reason = "" } = profile
+  switch (state) {
+    case "ready": {
+      const wholeMs = kind === "role" ? roleMs : sessionMs
+      return `${bar(context, expiration, wholeMs, color)}  ${left(context, expiration).padEnd(6)}  ${cut(kind, room - 20)}`
+    }
     case "idle":
-      return color.dim("fetched at the first request")
+      return color.dim(cut("fetched at the first request", room))
     case "login-required":
       return color.yellow("login required")
     case "refused":
-      return color.red(cut(profile.reason ?? "refused"))
+      return color.red(cut(reason || "refused", room))
     default:
-      return color.dim(cut(`unsupported: ${profile.reason ?? ""}`))
+      return color.dim(cut(`unsupported: ${reason}`, room))
   }
+}
+
+function cut(text: string, room: number): string {
+  return text.length > room ? `${text.slice(0, Math.max(0, room - 1))}…` : text
 }
 
 function bar(context: Context, expiration: string | undefined, wholeMs: number, color: Paint): string {

@@ -43,7 +43,7 @@ describe("the command line", () => {
 
   it.each([
     [["status", "--jsno"], "--json"],
-    [["add"], "expected input for profile"],
+    [["add"], "expected argument for profile"],
     [["whoami", "a", "b"], "too many arguments"],
     [["login", "--duration"], "duration"],
   ])("ends with 2 for %j", async (args, words) => {

@@ -1,11 +1,13 @@
 import { createServer as createTcpServer } from "node:net"
-import { mkdirSync, writeFileSync } from "node:fs"
+import { linkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it, onTestFinished } from "vitest"
 import { daemonClient } from "../../client/daemon-client.ts"
 import { controlServer, rawControlServer, temporaryHome } from "./control-server.ts"
 
 const limits = { deadlineMs: 30_000, maxAnswerBytes: 1_000_000 }
+
+let closeLast: () => void
 
 /** A server that says exactly these bytes and hangs up. */
 async function saying(...bytes: string[]): Promise<string> {
@@ -20,7 +22,8 @@ async function saying(...bytes: string[]): Promise<string> {
   await new Promise<void>((resolve) => {
     server.listen(socket, resolve)
   })
-  onTestFinished(() => void server.close())
+  closeLast = () => void server.close()
+  onTestFinished(closeLast)
   return socket
 }
 
@@ -73,9 +76,11 @@ describe("daemonClient", () => {
     [
       "a socket that nobody listens on",
       async () => {
-        const home = await temporaryHome()
-        mkdirSync(join(home, "x"))
-        return join(home, "x", "credd.sock")
+        const socket = await saying()
+        // Node takes the socket away with the server; what a killed daemon leaves stays.
+        linkSync(socket, `${socket}.left`)
+        closeLast()
+        return `${socket}.left`
       },
     ],
   ])("says that the daemon is not running: %s", async (_, socket) => {
@@ -131,7 +136,10 @@ describe("daemonClient", () => {
 
     const answer = daemonClient(socket, { ...limits, deadlineMs: 20 })("GET /status", {})
 
-    await expect(answer).rejects.toMatchObject({ code: "Unavailable", message: expect.stringContaining("did not answer") })
+    await expect(answer).rejects.toMatchObject({
+      code: "Unavailable",
+      message: expect.stringContaining("did not answer"),
+    })
   })
 
   it("gives up on an answer without end", async () => {

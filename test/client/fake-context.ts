@@ -27,6 +27,8 @@ export interface Options {
   readonly shell?: (command: string) => string
   readonly columns?: number
   readonly isTerminal?: boolean
+  /** Runs at each daemon call: another program at work on the same files. */
+  readonly onCall?: (files: Map<string, Buffer>) => unknown
 }
 
 export interface Outcome {
@@ -59,6 +61,7 @@ export async function credd(args: readonly string[], options: Options = {}): Pro
   })
   const call = async (route: ControlRoute, body: unknown): Promise<unknown> => {
     calls.push({ route, body })
+    options.onCall?.(held)
     if (daemon === "not running") {
       return refuse({ code: "DaemonNotRunning", message: "the credd daemon is not running", hint: "run: credd daemon" })
     }
@@ -112,7 +115,10 @@ function memoryFiles(held: Map<string, Buffer>): Files {
 
 export const token = "fake-token-0123456789"
 
-export function endpointFiles(profiles: EndpointFile["profiles"], defaultProfile: string | null = null) {
+export function endpointFiles(
+  profiles: EndpointFile["profiles"],
+  defaultProfile: string | null = null,
+): Record<string, string> {
   const endpoint: EndpointFile = {
     endpoint: "http://127.0.0.1:9912",
     tokenFile: `${home}/tokens/shell`,
