@@ -6,7 +6,9 @@ import { interrupted } from "./failure.ts"
 export async function ask({ message, isSecret }: Question): Promise<string> {
   // On stderr: stdout is for what a script would read.
   const output = process.stderr
-  const answer = isSecret ? await password({ message, output }) : await text({ message, output })
+  const answer = isSecret
+    ? await password({ message, output, withGuide: false })
+    : await text({ message, output, withGuide: false })
   if (isCancel(answer)) throw interrupted()
   // Untrimmed: a passphrase may begin or end with a space.
   return answer ?? ""
