@@ -1,0 +1,76 @@
+/** The real daemon and client in a folder of their own, against the sandbox STS, with the settings that a person has by default. */
+import { spawn, type ChildProcess } from "node:child_process"
+import { existsSync } from "node:fs"
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { setTimeout as sleep } from "node:timers/promises"
+import { fileURLToPath } from "node:url"
+import { startSandbox } from "../sandbox/sandbox.ts"
+import { exampleWorld } from "../sandbox/world.ts"
+import { node, stopped } from "./processes.ts"
+
+export const credd = fileURLToPath(new URL("../../client/main.js", import.meta.url))
+
+export interface Installation {
+  readonly home: string
+  readonly env: NodeJS.ProcessEnv
+  readonly daemon: ChildProcess
+  /** Adds the access key of the profile `acme` and logs in, so that the role profile `dev` is served. */
+  login(): Promise<void>
+  /** Where the profile is served, and the token to ask with. */
+  endpoint(): Promise<{ readonly url: URL; readonly token: string }>
+  close(): Promise<void>
+}
+
+const awsConfig = `[profile acme]
+mfa_serial = arn:aws:iam::123456789012:mfa/alice
+[profile dev]
+role_arn = arn:aws:iam::123456789012:role/developer
+source_profile = acme
+region = eu-central-1
+`
+
+export async function install(): Promise<Installation> {
+  const home = await mkdtemp(join(tmpdir(), "credd-bench-"))
+  const sandbox = await startSandbox()
+  await writeFile(join(home, "config"), awsConfig)
+  const state = join(home, "credd")
+  const env: NodeJS.ProcessEnv = {
+    PATH: process.env["PATH"],
+    HOME: home,
+    SHELL: "/bin/sh",
+    CREDD_HOME: state,
+    CREDD_STORE: "memory",
+    CREDD_PORT: "0",
+    AWS_CONFIG_FILE: join(home, "config"),
+    AWS_SHARED_CREDENTIALS_FILE: join(home, "credentials"),
+    AWS_ENDPOINT_URL_STS: sandbox.url,
+  }
+  const daemon = spawn(process.execPath, [credd, "daemon"], { env, stdio: "ignore" })
+  for (let tries = 0; !existsSync(join(state, "endpoint.json")); tries += 1) {
+    if (tries > 200 || daemon.exitCode !== null) throw new Error("the daemon did not start")
+    await sleep(50)
+  }
+
+  return {
+    home,
+    env,
+    daemon,
+    async login() {
+      const [key] = exampleWorld.users[0]?.accessKeys ?? []
+      await node([credd, "add", "acme"], env, `${key?.accessKeyId}\n${key?.secretAccessKey}\n`)
+      await node([credd, "login", "acme"], env, `${sandbox.mfaCode("alice")}\n`)
+    },
+    async endpoint() {
+      const { endpoint } = JSON.parse(await readFile(join(state, "endpoint.json"), "utf8")) as { endpoint: string }
+      const token = await readFile(join(state, "tokens", "shell"), "utf8")
+      return { url: new URL(`${endpoint}/credentials/dev`), token }
+    },
+    async close() {
+      await stopped(daemon)
+      await sandbox.close()
+      await rm(home, { recursive: true, force: true })
+    },
+  }
+}
