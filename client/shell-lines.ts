@@ -4,7 +4,7 @@ import { usageWrong } from "./failure.ts"
 
 export type Shell = "sh" | "fish" | "powershell" | "nu" | "json"
 
-export const shells: readonly Shell[] = ["sh", "fish", "powershell", "nu", "json"]
+const shells: readonly Shell[] = ["sh", "fish", "powershell", "nu", "json"]
 
 interface Syntax {
   set(name: string, value: string): string

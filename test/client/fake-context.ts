@@ -6,7 +6,7 @@ import { Failure, interrupted } from "../../client/failure.ts"
 import type { Files } from "../../client/files.ts"
 
 export const home = "/home/alice/.credd"
-export const now = Date.parse("2026-11-23T10:00:00Z")
+const now = Date.parse("2026-11-23T10:00:00Z")
 
 export type Handlers = {
   [R in ControlRoute]?: (body: ControlRoutes[R]["body"]) => ControlRoutes[R]["answer"]

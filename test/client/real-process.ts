@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process"
 import { fileURLToPath } from "node:url"
 
-export const main = fileURLToPath(new URL("../../dist/client/main.js", import.meta.url))
+const main = fileURLToPath(new URL("../../dist/client/main.js", import.meta.url))
 
 export interface Ran {
   readonly status: number | null
