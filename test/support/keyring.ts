@@ -18,6 +18,8 @@ export interface Keyring {
   /** As after a reboot: the daemon is there before anybody has logged in. */
   restartLocked(): Promise<void>
   kill(): Promise<void>
+  /** How often anything asked a person to unlock the keyring. */
+  prompts(): number
   /** Hangs it (SIGSTOP), and lets it go on. */
   hang(): void
   resume(): void
@@ -92,6 +94,7 @@ export async function startKeyring({ isUnlocked = true } = {}): Promise<Keyring>
     unlock: () => start("--unlock"),
     restartLocked: () => start("--start"),
     kill: stop,
+    prompts: () => bus.log().split("Activating service name='org.gnome.keyring.SystemPrompter'").length - 1,
     hang: () => void keyring?.kill("SIGSTOP"),
     resume: () => void keyring?.kill("SIGCONT"),
     killBus: () => ended(bus.process),
@@ -103,9 +106,13 @@ export async function startKeyring({ isUnlocked = true } = {}): Promise<Keyring>
   }
 }
 
-async function startBus(
-  env: Readonly<Record<string, string>>,
-): Promise<{ readonly process: ChildProcess; readonly address: string }> {
+interface Bus {
+  readonly process: ChildProcess
+  readonly address: string
+  readonly log: () => string
+}
+
+async function startBus(env: Readonly<Record<string, string>>): Promise<Bus> {
   const child = spawn("dbus-daemon", ["--session", "--nofork", "--print-address=1"], {
     env,
     stdio: ["ignore", "pipe", "ignore"],
@@ -114,7 +121,7 @@ async function startBus(
     child.once("error", reject)
     child.stdout.once("data", (chunk: Buffer) => resolve(chunk.toString().trim()))
   })
-  return { process: child, address }
+  return { process: child, address, log: () => log }
 }
 
 async function ended(child: ChildProcess | undefined): Promise<void> {

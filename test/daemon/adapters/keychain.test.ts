@@ -47,6 +47,7 @@ describe("the keychain on a real gnome-keyring", () => {
     await expect(store.write("session/acme", new Secret("other"))).rejects.toMatchObject({ code: "KeychainLocked" })
     await expect(store.remove(["session/acme"])).rejects.toMatchObject({ code: "KeychainLocked" })
     expect(await store.names()).toEqual(["session/acme"])
+    expect(keyring.prompts()).toBe(0)
     await keyring.unlock()
 
     expect(await read(store)).toBe("EXAMPLE-canary-secret")
