@@ -115,7 +115,11 @@ interface Bus {
 async function startBus(env: Readonly<Record<string, string>>): Promise<Bus> {
   const child = spawn("dbus-daemon", ["--session", "--nofork", "--print-address=1"], {
     env,
-    stdio: ["ignore", "pipe", "ignore"],
+    stdio: ["ignore", "pipe", "pipe"],
+  })
+  let log = ""
+  child.stderr.setEncoding("utf8").on("data", (chunk: string) => {
+    log += chunk
   })
   const address = await new Promise<string>((resolve, reject) => {
     child.once("error", reject)

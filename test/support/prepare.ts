@@ -2,11 +2,13 @@
 import { execFileSync, spawnSync } from "node:child_process"
 import { existsSync } from "node:fs"
 
-/** Programs of the real keyring tests, and Debian's packages that bring them. */
+/** Programs of the tests with a real keyring and real shells, and Debian's packages that bring them. */
 const needed: Readonly<Record<string, string>> = {
   "dbus-daemon": "dbus-daemon",
   "dbus-send": "dbus-bin",
   "gnome-keyring-daemon": "gnome-keyring",
+  fish: "fish",
+  zsh: "zsh",
 }
 
 export default function prepare(): void {
@@ -23,8 +25,8 @@ function installMissing(): void {
   const asRoot = process.getuid?.() === 0 ? [] : ["sudo", "-n"]
   const canInstall =
     existsSync("/usr/bin/apt-get") && (asRoot.length === 0 || spawnSync("sudo", ["-n", "true"]).status === 0)
-  if (!canInstall) throw new Error(`the keyring tests need ${packages.join(", ")}; run: sudo sh -c '${line}'`)
-  console.log(`installing ${packages.join(", ")} for the keyring tests`)
+  if (!canInstall) throw new Error(`the tests need ${packages.join(", ")}; run: sudo sh -c '${line}'`)
+  console.log(`installing ${packages.join(", ")} for the tests`)
   const [program, ...rest] = [...asRoot, "sh", "-c", line]
   execFileSync(program, rest, {
     stdio: ["ignore", "ignore", "inherit"],
