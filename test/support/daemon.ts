@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url"
 import { expect, onTestFinished, vi } from "vitest"
 import { startSandbox, type Sandbox } from "../sandbox/sandbox.ts"
 
-export const credd = fileURLToPath(new URL("../../dist/client/main.js", import.meta.url))
+const credd = fileURLToPath(new URL("../../dist/client/main.js", import.meta.url))
 
 export interface Ran {
   readonly status: number | null
@@ -114,7 +114,7 @@ export async function install(variables: Readonly<Record<string, string>> = {}):
   }
 }
 
-export async function finished(child: ChildProcess, input = ""): Promise<Ran> {
+async function finished(child: ChildProcess, input = ""): Promise<Ran> {
   const ran = { stdout: "", stderr: "" }
   child.stdout?.setEncoding("utf8").on("data", (chunk: string) => {
     ran.stdout += chunk
