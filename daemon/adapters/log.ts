@@ -11,8 +11,15 @@ export function pinoLog(level: string): Log {
     destination(2),
   )
   const write =
-    (at: "debug" | "info" | "warn" | "error") =>
+    (at: "info" | "warn" | "error") =>
     (event: string, facts: Readonly<Record<string, unknown>> = {}): void =>
       logger[at]({ event, ...facts })
-  return { debug: write("debug"), info: write("info"), warn: write("warn"), error: write("error") }
+  return {
+    debug(event, facts) {
+      if (logger.isLevelEnabled("debug")) logger.debug({ event, ...facts() })
+    },
+    info: write("info"),
+    warn: write("warn"),
+    error: write("error"),
+  }
 }

@@ -288,7 +288,7 @@ export function createBroker(options: BrokerOptions): Broker {
         await source.reload()
         accessKeyProfiles = await store.accessKeyProfiles()
       } catch (error) {
-        log.debug("store_unreadable", reason(error))
+        log.debug("store_unreadable", () => reason(error))
       }
       return await sessions.settle()
     },

@@ -81,7 +81,8 @@ export interface ProfileSource {
 }
 
 export interface Log {
-  debug(event: string, facts?: Readonly<Record<string, unknown>>): void
+  /** For what happens on every request: the facts are made only where somebody reads them. */
+  debug(event: string, facts: () => Readonly<Record<string, unknown>>): void
   info(event: string, facts?: Readonly<Record<string, unknown>>): void
   warn(event: string, facts?: Readonly<Record<string, unknown>>): void
   error(event: string, facts?: Readonly<Record<string, unknown>>): void

@@ -1,5 +1,6 @@
 /** The data plane: hands credentials to callers that bring a token. Reads; changes nothing. */
 import { Hono, type Context } from "hono"
+import type { IncomingHttpHeaders } from "node:http"
 import { isoSeconds, maskedKeyId, type Credentials } from "../core/credentials.ts"
 import { CreddError, methodNotAllowed, profileNotAllowed, requestMalformed, routeNotFound } from "../core/errors.ts"
 import { mayRead, type Lease, type Leases } from "../core/leases.ts"
@@ -14,6 +15,11 @@ export interface CredentialsAppOptions {
   readonly log: Log
 }
 
+/** node-server hands the request through; `app.request()` in a test does not. */
+interface Served {
+  readonly Bindings: { readonly incoming?: { readonly headers: IncomingHttpHeaders } }
+}
+
 const prefix = "/credentials/"
 
 /** No answer of this server is for a browser, a cache or another origin. */
@@ -26,12 +32,12 @@ export const answerHeaders = {
   "cross-origin-resource-policy": "same-origin",
 } as const
 
-export function credentialsApp({ hosts, leases, credentialsFor, log }: CredentialsAppOptions): Hono {
-  const app = new Hono()
+export function credentialsApp({ hosts, leases, credentialsFor, log }: CredentialsAppOptions): Hono<Served> {
+  const app = new Hono<Served>()
 
   // In this order: who is asking, then how, then for what. Nothing is told to a caller that fails the first.
   app.use(async (c, next) => {
-    guardHeaders((name) => c.req.header(name), hosts)
+    guardHeaders(headerOf(c), hosts)
     if (c.req.method !== "GET" && c.req.method !== "HEAD") throw methodNotAllowed()
     await next()
   })
@@ -40,11 +46,12 @@ export function credentialsApp({ hosts, leases, credentialsFor, log }: Credentia
 
   app.get(`${prefix}*`, async (c) => {
     const profile = profileIn(c.req.url)
-    const lease = leases.verify(c.req.header("authorization"))
+    const lease = leases.verify(headerOf(c)("authorization"))
     if (!mayRead(lease, profile)) throw profileNotAllowed(profile, lease.name)
     const credentials = await credentialsFor(profile)
-    log.debug("credentials_served", facts(profile, lease, credentials))
-    return answer(c, 200, containerCredentials(credentials))
+    log.debug("credentials_served", () => facts(profile, lease, credentials))
+    const { body, headers } = containerCredentials(credentials)
+    return c.body(body, 200, headers)
   })
 
   app.notFound(() => {
@@ -62,8 +69,22 @@ export function credentialsApp({ hosts, leases, credentialsFor, log }: Credentia
   return app
 }
 
-function answer(c: Context, status: 200 | ReturnType<typeof problem>["status"], body: string): Response {
-  return c.body(body, status, { ...answerHeaders, "content-length": String(Buffer.byteLength(body)) })
+function answer(c: Context<Served>, status: 200 | ReturnType<typeof problem>["status"], body: string): Response {
+  return c.body(body, status, headersFor(body))
+}
+
+function headersFor(body: string): Record<string, string> {
+  return { ...answerHeaders, "content-length": String(Buffer.byteLength(body)) }
+}
+
+/** From node's own request where there is one: a Headers object for each request would cost more than all the rest. */
+function headerOf(c: Context<Served>): (name: string) => string | undefined {
+  const incoming = c.env?.incoming?.headers
+  if (incoming === undefined) return (name) => c.req.header(name)
+  return (name) => {
+    const value = incoming[name]
+    return typeof value === "string" ? value : value?.join(", ")
+  }
 }
 
 /** Decoded once: a router that decodes twice would read `a%252Fb` as `a/b`. (The wildcard also matches without its slash.) */
@@ -77,22 +98,28 @@ function profileIn(url: string): string {
   }
 }
 
-const wire = new WeakMap<Credentials, string>()
+interface Answer {
+  readonly body: string
+  readonly headers: Record<string, string>
+}
+
+const wire = new WeakMap<Credentials, Answer>()
 
 /** The container credentials document, made once for each set of credentials: all strings, flat, under 10,000 bytes. */
-function containerCredentials(credentials: Credentials): string {
-  let text = wire.get(credentials)
-  if (text === undefined) {
-    text = JSON.stringify({
+function containerCredentials(credentials: Credentials): Answer {
+  let made = wire.get(credentials)
+  if (made === undefined) {
+    const body = JSON.stringify({
       AccessKeyId: credentials.accessKeyId,
       SecretAccessKey: credentials.secretAccessKey.reveal(),
       Token: credentials.sessionToken.reveal(),
       Expiration: isoSeconds(credentials.expiration),
       ...(credentials.accountId === undefined ? {} : { AccountId: credentials.accountId }),
     })
-    wire.set(credentials, text)
+    made = { body, headers: headersFor(body) }
+    wire.set(credentials, made)
   }
-  return text
+  return made
 }
 
 function facts(profile: string, lease: Lease, credentials: Credentials): Record<string, string> {

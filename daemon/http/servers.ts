@@ -1,6 +1,5 @@
 /** The two node:http servers: bounds on what a slow or hostile caller can cost, and the checks that need the raw request. */
 import { getRequestListener } from "@hono/node-server"
-import type { Hono } from "hono"
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
 import { requestMalformed } from "../core/errors.ts"
 import { answerHeaders } from "./credentials-app.ts"
@@ -16,9 +15,11 @@ const bounds = {
   connectionsCheckingInterval: 500,
 }
 
+type Fetching = Parameters<typeof getRequestListener>[0] extends infer Fetch ? { readonly fetch: Fetch } : never
+
 /** The data plane's server, for callers of any kind on loopback. */
-export function credentialsServer(app: Hono): Server {
-  const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false })
+export function credentialsServer(app: Fetching): Server {
+  const listener = getRequestListener(app.fetch)
   const server = createServer(bounds, (request, response) => {
     try {
       guardFraming(request)
@@ -50,8 +51,8 @@ export function credentialsServer(app: Hono): Server {
 }
 
 /** The control plane's server: our own client over a socket that only this user can open. */
-export function controlServer(app: Hono): Server {
-  const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false })
+export function controlServer(app: Fetching): Server {
+  const listener = getRequestListener(app.fetch)
   const server = createServer({ ...bounds, requestTimeout: 30_000 }, (request, response) => {
     if (Number(request.headers["content-length"] ?? 0) > 65_536 || request.headers["transfer-encoding"] !== undefined) {
       refuse(response, requestMalformed("the body is too large"))

@@ -7,5 +7,11 @@ export function fakeLog(): Log & { readonly lines: string[] } {
     (level: string) =>
     (event: string, facts = {}): number =>
       lines.push(`${level} ${event} ${JSON.stringify(facts)}`)
-  return { lines, debug: write("debug"), info: write("info"), warn: write("warn"), error: write("error") }
+  return {
+    lines,
+    debug: (event, facts) => write("debug")(event, facts()),
+    info: write("info"),
+    warn: write("warn"),
+    error: write("error"),
+  }
 }
