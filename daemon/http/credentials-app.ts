@@ -1,6 +1,8 @@
 /** The data plane: hands credentials to callers that bring a token. Reads; changes nothing. */
+import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response"
 import { Hono, type Context } from "hono"
-import type { IncomingHttpHeaders } from "node:http"
+import type { ContentfulStatusCode } from "hono/utils/http-status"
+import type { IncomingMessage, ServerResponse } from "node:http"
 import { isoSeconds, maskedKeyId, type Credentials } from "../core/credentials.ts"
 import { CreddError, methodNotAllowed, profileNotAllowed, requestMalformed, routeNotFound } from "../core/errors.ts"
 import { mayRead, type Lease, type Leases } from "../core/leases.ts"
@@ -17,7 +19,7 @@ export interface CredentialsAppOptions {
 
 /** node-server hands the request through; `app.request()` in a test does not. */
 interface Served {
-  readonly Bindings: { readonly incoming?: { readonly headers: IncomingHttpHeaders } }
+  readonly Bindings: { readonly incoming?: IncomingMessage; readonly outgoing?: ServerResponse }
 }
 
 const prefix = "/credentials/"
@@ -50,8 +52,7 @@ export function credentialsApp({ hosts, leases, credentialsFor, log }: Credentia
     if (!mayRead(lease, profile)) throw profileNotAllowed(profile, lease.name)
     const credentials = await credentialsFor(profile)
     log.debug("credentials_served", () => facts(profile, lease, credentials))
-    const { body, headers } = containerCredentials(credentials)
-    return c.body(body, 200, headers)
+    return send(c, 200, containerCredentials(credentials))
   })
 
   app.notFound(() => {
@@ -70,7 +71,16 @@ export function credentialsApp({ hosts, leases, credentialsFor, log }: Credentia
 }
 
 function answer(c: Context<Served>, status: 200 | ReturnType<typeof problem>["status"], body: string): Response {
-  return c.body(body, status, headersFor(body))
+  return send(c, status, { body, headers: headersFor(body) })
+}
+
+/** Straight to node's own response where there is one: a web Response would be taken apart again at once. */
+function send(c: Context<Served>, status: ContentfulStatusCode, { body, headers }: Answer): Response {
+  const outgoing = c.env?.outgoing
+  if (outgoing === undefined) return c.body(body, status, headers)
+  outgoing.writeHead(status, headers)
+  outgoing.end(body)
+  return RESPONSE_ALREADY_SENT
 }
 
 function headersFor(body: string): Record<string, string> {
