@@ -49,11 +49,14 @@ role_arn = arn:aws:iam::123456789012:role/developer
 source_profile = round
 `
 
-export async function install(variables: Readonly<Record<string, string>> = {}): Promise<Installation> {
+export async function install(
+  variables: Readonly<Record<string, string>> = {},
+  config = awsConfig,
+): Promise<Installation> {
   const home = mkdtempSync(join(tmpdir(), "credd-e2e-"))
   const sandbox = await startSandbox()
   const children: ChildProcess[] = []
-  writeFileSync(join(home, "aws-config"), awsConfig)
+  writeFileSync(join(home, "aws-config"), config)
   const env: Record<string, string> = {
     PATH: process.env["PATH"] ?? "",
     HOME: home,
@@ -114,7 +117,7 @@ export async function install(variables: Readonly<Record<string, string>> = {}):
   }
 }
 
-async function finished(child: ChildProcess, input = ""): Promise<Ran> {
+export async function finished(child: ChildProcess, input = ""): Promise<Ran> {
   const ran = { stdout: "", stderr: "" }
   child.stdout?.setEncoding("utf8").on("data", (chunk: string) => {
     ran.stdout += chunk
