@@ -12,8 +12,7 @@ import {
 } from "@stricli/core"
 import { version } from "../daemon/version.ts"
 import type { Context } from "./context.ts"
-import { Failure } from "./failure.ts"
-import { errorWithHint, exitStatusOf } from "./output.ts"
+import { guarded } from "./failure.ts"
 
 type Flags = Readonly<Record<string, unknown>>
 type Names = readonly (string | undefined)[]
@@ -77,25 +76,6 @@ const json = { kind: "boolean", brief: "print JSON", withNegated: false, default
 const flag = (brief: string) => ({ kind: "boolean", brief, withNegated: false, default: false }) as const
 const value = (brief: string, placeholder: string) =>
   ({ kind: "parsed", brief, parse: String, optional: true, placeholder }) as const
-
-async function guarded({ process: { stderr }, env }: Context, execute: () => Promise<number>): Promise<number> {
-  try {
-    return await execute()
-  } catch (error) {
-    // By shape as well: `credd daemon` and `credd config` run the daemon's code, whose errors are its own.
-    if (error instanceof Failure || isCoded(error)) {
-      errorWithHint(stderr, error.message, error.hint)
-      return exitStatusOf(error.code)
-    }
-    errorWithHint(stderr, "credd met an error of its own", "run it again with CREDD_DEBUG=1, and report what it prints")
-    if (env["CREDD_DEBUG"]) stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`)
-    return 1
-  }
-}
-
-function isCoded(error: unknown): error is Failure {
-  return error instanceof Error && error.name === "CreddError"
-}
 
 const routes = buildRouteMap({
   routes: {

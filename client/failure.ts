@@ -1,5 +1,6 @@
-/** The client's error: what the daemon answered with, or what went wrong before it could. */
+/** The client's error, what the daemon answered with or what went wrong before it could; and the one place that catches it. */
 import type { ErrorBody, ErrorCode } from "../daemon/api.ts"
+import type { Context } from "./context.ts"
 
 export class Failure extends Error {
   readonly code: ErrorCode
@@ -19,4 +20,25 @@ export function usageWrong(message: string, hint: string): Failure {
 
 export function interrupted(): Failure {
   return new Failure({ code: "Interrupted", message: "interrupted" })
+}
+
+/** Runs a command and turns what it throws into words and an exit status, here and nowhere else. */
+export async function guarded({ process: { stderr }, env }: Context, execute: () => Promise<number>): Promise<number> {
+  try {
+    return await execute()
+  } catch (error) {
+    const { errorWithHint, exitStatusOf } = await import("./output.ts")
+    // By shape as well: `credd daemon` and `credd config` run the daemon's code, whose errors are its own.
+    if (error instanceof Failure || isCoded(error)) {
+      errorWithHint(stderr, error.message, error.hint)
+      return exitStatusOf(error.code)
+    }
+    errorWithHint(stderr, "credd met an error of its own", "run it again with CREDD_DEBUG=1, and report what it prints")
+    if (env["CREDD_DEBUG"]) stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`)
+    return 1
+  }
+}
+
+function isCoded(error: unknown): error is Failure {
+  return error instanceof Error && error.name === "CreddError"
 }

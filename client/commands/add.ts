@@ -3,7 +3,7 @@ import type { Command } from "../app.ts"
 import type { Context } from "../context.ts"
 import { usageWrong } from "../failure.ts"
 import { note, warning } from "../output.ts"
-import { word } from "../shell-lines.ts"
+import { word } from "../environment.ts"
 import { unlocking } from "./unlock.ts"
 
 interface Key {

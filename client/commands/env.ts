@@ -1,10 +1,9 @@
 /** `credd env`: shell lines, from the two small files that the daemon keeps for this. Asks the daemon only when they do not do. */
 import type { Command } from "../app.ts"
 import type { Context } from "../context.ts"
-import { environmentFor, environmentUnset, type Target } from "../environment.ts"
+import { environmentFor, environmentUnset, shellFrom, shellLines, type Target } from "../environment.ts"
 import { Failure, usageWrong } from "../failure.ts"
 import { profileFrom, readEndpoint } from "../profile.ts"
-import { shellFrom, shellLines } from "../shell-lines.ts"
 
 type EnvFlags = {
   readonly inline: boolean

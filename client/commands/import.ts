@@ -11,7 +11,7 @@ import { Failure, usageWrong } from "../failure.ts"
 import { errnoCode } from "../files.ts"
 import { errorWithHint, note } from "../output.ts"
 import { replaceFile } from "../replace-file.ts"
-import { word } from "../shell-lines.ts"
+import { word } from "../environment.ts"
 import { unlocking } from "./unlock.ts"
 
 export const importKeys: Command<{ keep: boolean }, string[]> = async (context, { keep }, ...named) => {

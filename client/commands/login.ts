@@ -6,7 +6,7 @@ import { secondsFrom } from "../duration.ts"
 import { Failure, usageWrong } from "../failure.ts"
 import { errorWithHint, note, span, warning } from "../output.ts"
 import { profileFor } from "../profile.ts"
-import { evaluation } from "../shell-lines.ts"
+import { evaluation } from "../environment.ts"
 import { unlocking } from "./unlock.ts"
 
 type LoginFlags = {

@@ -2,7 +2,7 @@
 import type { Command } from "../app.ts"
 import { usageWrong } from "../failure.ts"
 import { note, warning } from "../output.ts"
-import { word } from "../shell-lines.ts"
+import { word } from "../environment.ts"
 
 export const remove: Command<{ yes: boolean }, [profile: string]> = async (context, { yes }, profile) => {
   const { stderr } = context.process

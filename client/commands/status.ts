@@ -4,7 +4,7 @@ import type { Command } from "../app.ts"
 import type { Context } from "../context.ts"
 import { paint, span, type Paint } from "../output.ts"
 import { profileFrom, readEndpoint } from "../profile.ts"
-import { word } from "../shell-lines.ts"
+import { word } from "../environment.ts"
 
 const sessionMs = 12 * 3_600_000
 const roleMs = 3_600_000

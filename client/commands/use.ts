@@ -3,10 +3,9 @@ import { isDeepStrictEqual } from "node:util"
 import { parse } from "smol-toml"
 import type { Command } from "../app.ts"
 import type { Context } from "../context.ts"
-import { withDefaultProfile } from "../default-profile.ts"
 import { Failure } from "../failure.ts"
 import { note, warning } from "../output.ts"
-import { readEndpoint } from "../profile.ts"
+import { readEndpoint, withDefaultProfile } from "../profile.ts"
 import { replaceFile } from "../replace-file.ts"
 
 export const use: Command<Record<string, never>, [profile: string]> = async (context, _, profile) => {

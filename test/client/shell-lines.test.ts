@@ -3,8 +3,7 @@ import { accessSync } from "node:fs"
 import { delimiter, join } from "node:path"
 import { fc, test } from "@fast-check/vitest"
 import { describe, expect, it, type TestContext } from "vitest"
-import type { Environment } from "../../client/environment.ts"
-import { evaluation, shellFrom, shellLines, word, type Shell } from "../../client/shell-lines.ts"
+import { evaluation, shellFrom, shellLines, word, type Environment, type Shell } from "../../client/environment.ts"
 import { run } from "./real-process.ts"
 
 const hostile = [

@@ -1,7 +1,7 @@
 import { fc, test } from "@fast-check/vitest"
 import { parse } from "smol-toml"
 import { describe, expect, it } from "vitest"
-import { defaultProfileIn, withDefaultProfile } from "../../client/default-profile.ts"
+import { defaultProfileIn, withDefaultProfile } from "../../client/profile.ts"
 import { credd, endpointFiles, home, refuse } from "./fake-context.ts"
 
 const path = `${home}/config.toml`
