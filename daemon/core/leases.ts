@@ -1,5 +1,5 @@
 /** Named access to credentials: a token each, kept only as its hash. The raw token leaves once, at `mint`. */
-import { createHash, randomBytes, timingSafeEqual } from "node:crypto"
+import { hash as digest, randomBytes, timingSafeEqual } from "node:crypto"
 import type { LeaseStatus } from "../api.ts"
 import { isoSeconds } from "./credentials.ts"
 import { tokenMissing, tokenRejected } from "./errors.ts"
@@ -88,7 +88,7 @@ function bareToken(authorization: string): string {
 }
 
 function sha256(text: string): Buffer {
-  return createHash("sha256").update(text).digest()
+  return digest("sha256", text, "buffer")
 }
 
 function time(epochMs: number | undefined): string | null {

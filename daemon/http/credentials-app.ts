@@ -37,16 +37,17 @@ export const answerHeaders = {
 export function credentialsApp({ hosts, leases, credentialsFor, log }: CredentialsAppOptions): Hono<Served> {
   const app = new Hono<Served>()
 
-  // In this order: who is asking, then how, then for what. Nothing is told to a caller that fails the first.
-  app.use(async (c, next) => {
-    guardHeaders(headerOf(c), hosts)
-    if (c.req.method !== "GET" && c.req.method !== "HEAD") throw methodNotAllowed()
-    await next()
+  // Before anything else, on every path: nothing is told to a caller that is not ours. (Not a middleware: the promises
+  // that chain one cost a third of the request.)
+  const guard = (c: Context<Served>): void => guardHeaders(headerOf(c), hosts)
+
+  app.get("/healthz", (c) => {
+    guard(c)
+    return answer(c, 200, '{"status":"ok"}')
   })
 
-  app.get("/healthz", (c) => answer(c, 200, '{"status":"ok"}'))
-
   app.get(`${prefix}*`, async (c) => {
+    guard(c)
     const profile = profileIn(c.req.url)
     const lease = leases.verify(headerOf(c)("authorization"))
     if (!mayRead(lease, profile)) throw profileNotAllowed(profile, lease.name)
@@ -55,8 +56,9 @@ export function credentialsApp({ hosts, leases, credentialsFor, log }: Credentia
     return send(c, 200, containerCredentials(credentials))
   })
 
-  app.notFound(() => {
-    throw routeNotFound()
+  app.notFound((c) => {
+    guard(c)
+    throw c.req.method === "GET" || c.req.method === "HEAD" ? routeNotFound() : methodNotAllowed()
   })
 
   app.onError((error, c) => {

@@ -19,7 +19,8 @@ type Fetching = Parameters<typeof getRequestListener>[0] extends infer Fetch ? {
 
 /** The data plane's server, for callers of any kind on loopback. */
 export function credentialsServer(app: Fetching): Server {
-  const listener = getRequestListener(app.fetch)
+  // Nothing to clean up: a request with a body is refused before it comes here.
+  const listener = getRequestListener(app.fetch, { autoCleanupIncoming: false })
   const server = createServer(bounds, (request, response) => {
     try {
       guardFraming(request)
