@@ -1,8 +1,8 @@
 /** STS answers as AWS writes them: XML documents of the Query protocol. */
-import { randomUUID } from "node:crypto"
-import type { IssuedCredentials } from "./world.ts"
+import type { StsError } from "./errors.ts"
+import type { IssuedCredentials } from "./issued.ts"
 
-const namespace = "https://sts.amazonaws.com/doc/2011-06-15/"
+const xmlns = "https://sts.amazonaws.com/doc/2011-06-15/"
 
 export interface Answer {
   readonly status: number
@@ -10,41 +10,44 @@ export interface Answer {
   readonly headers?: Readonly<Record<string, string>>
 }
 
-/** An error with AWS's code and status, thrown by an action. */
-export class StsError extends Error {
-  readonly code: string
-  readonly status: number
+/** An element's text, or its children in AWS's order. */
+export type Content = string | Children
+export interface Children {
+  readonly [name: string]: Content
+}
 
-  constructor(code: string, message: string, status: number) {
-    super(message)
-    this.code = code
-    this.status = status
+export function resultDocument(action: string, result: Children, requestId: string): Answer {
+  const children = { [`${action}Result`]: result, ResponseMetadata: { RequestId: requestId } }
+  return { status: 200, body: document(`${action}Response`, children) }
+}
+
+export function errorDocument({ code, message, status }: StsError, requestId: string): Answer {
+  const error = { Type: status < 500 ? "Sender" : "Receiver", Code: code, Message: message }
+  return { status, body: document("ErrorResponse", { Error: error, RequestId: requestId }) }
+}
+
+export function credentialsContent(issued: IssuedCredentials): Children {
+  return {
+    AccessKeyId: issued.accessKeyId,
+    SecretAccessKey: issued.secretAccessKey,
+    SessionToken: issued.sessionToken,
+    // No milliseconds in AWS's own.
+    Expiration: `${new Date(issued.expiration).toISOString().slice(0, 19)}Z`,
   }
 }
 
-export function resultDocument(action: string, result: string): Answer {
-  const body = `<${action}Response xmlns="${namespace}"><${action}Result>${result}</${action}Result><ResponseMetadata><RequestId>${randomUUID()}</RequestId></ResponseMetadata></${action}Response>`
-  return { status: 200, body }
+function document(root: string, children: Children): string {
+  return `<${root} xmlns="${xmlns}">\n${elements(children, "  ")}</${root}>\n`
 }
 
-export function errorDocument({ code, message, status }: StsError): Answer {
-  const type = status < 500 ? "Sender" : "Receiver"
-  const body = `<ErrorResponse xmlns="${namespace}"><Error><Type>${type}</Type><Code>${escaped(code)}</Code><Message>${escaped(message)}</Message></Error><RequestId>${randomUUID()}</RequestId></ErrorResponse>`
-  return { status, body }
-}
-
-export function element(name: string, text: string): string {
-  return `<${name}>${escaped(text)}</${name}>`
-}
-
-export function credentialsElement(issued: IssuedCredentials): string {
-  const fields = [
-    element("AccessKeyId", issued.accessKeyId),
-    element("SecretAccessKey", issued.secretAccessKey),
-    element("SessionToken", issued.sessionToken),
-    element("Expiration", `${new Date(issued.expiration).toISOString().slice(0, 19)}Z`),
-  ]
-  return `<Credentials>${fields.join("")}</Credentials>`
+function elements(children: Children, indent: string): string {
+  return Object.entries(children)
+    .map(([name, content]) =>
+      typeof content === "string"
+        ? `${indent}<${name}>${escaped(content)}</${name}>\n`
+        : `${indent}<${name}>\n${elements(content, `${indent}  `)}${indent}</${name}>\n`,
+    )
+    .join("")
 }
 
 function escaped(text: string): string {

@@ -1,0 +1,70 @@
+/** AssumeRole: the role's trust policy, its longest session, and the hour that role chaining is held to. */
+import { stsError } from "./errors.ts"
+import { issueCredentials } from "./issued.ts"
+import { mfaLimits, mfaOfCall } from "./mfa.ts"
+import { accountOf, rolePrincipal, type Principal } from "./principal.ts"
+import type { State } from "./state.ts"
+import { validate } from "./validation.ts"
+import { credentialsContent, type Children } from "./wire.ts"
+import type { SandboxRole } from "./world.ts"
+
+const chainedMaxSeconds = 3_600
+
+export function assumeRole(state: State, principal: Principal, parameters: URLSearchParams, now: number): Children {
+  validate(parameters, {
+    RoleArn: { required: true, minLength: 20, maxLength: 2_048 },
+    RoleSessionName: { required: true, minLength: 2, maxLength: 64, pattern: "[\\w+=,.@-]*" },
+    DurationSeconds: { min: 900, max: 43_200 },
+    ExternalId: { minLength: 2, maxLength: 1_224, pattern: "[\\w+=,.@:\\/-]*" },
+    ...mfaLimits,
+  })
+  const arn = parameters.get("RoleArn") ?? ""
+  const seconds = Number(parameters.get("DurationSeconds") ?? 3_600)
+  const mfaAt = mfaOfCall(state, principal, parameters, now) ?? mfaOfSession(principal)
+  const role = state.world.roles.find((each) => each.arn === arn)
+  // AWS does not tell a role that is not there from one that does not trust the caller.
+  if (role === undefined || !trusts(role, { principal, externalId: parameters.get("ExternalId"), mfaAt, now })) {
+    throw stsError(
+      "AccessDenied",
+      `User: ${principal.arn} is not authorized to perform: sts:AssumeRole on resource: ${arn}`,
+    )
+  }
+  // GetSessionToken's credentials count as well: https://github.com/99designs/aws-vault/issues/263
+  if (principal.kind !== "user" && seconds > chainedMaxSeconds) {
+    throw stsError(
+      "ValidationError",
+      "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining.",
+    )
+  }
+  if (seconds > (role.maxSessionDurationSeconds ?? 3_600)) {
+    throw stsError("ValidationError", "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.")
+  }
+
+  const assumed = rolePrincipal(role, parameters.get("RoleSessionName") ?? "")
+  const issued = issueCredentials(assumed, now + seconds * 1_000)
+  state.issued.set(issued.accessKeyId, issued)
+  return {
+    AssumedRoleUser: { AssumedRoleId: assumed.userId, Arn: assumed.arn },
+    Credentials: credentialsContent(issued),
+  }
+}
+
+/** A role session carries no MFA: https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_mfa_configure-api-require.html */
+function mfaOfSession(principal: Principal): number | undefined {
+  return principal.kind === "session" ? principal.mfaAt : undefined
+}
+
+interface Request {
+  readonly principal: Principal
+  readonly externalId: string | null
+  readonly mfaAt: number | undefined
+  readonly now: number
+}
+
+function trusts({ arn, trust = {} }: SandboxRole, { principal, externalId, mfaAt, now }: Request): boolean {
+  const isNamed = trust.principals?.includes(principal.principalArn) ?? accountOf(arn) === principal.accountId
+  const hasMfa = trust.requireMfa !== true || mfaAt !== undefined
+  const isFresh =
+    trust.maxMfaAgeSeconds === undefined || (mfaAt !== undefined && now - mfaAt <= trust.maxMfaAgeSeconds * 1_000)
+  return isNamed && hasMfa && isFresh && (trust.externalId === undefined || trust.externalId === externalId)
+}

@@ -1,0 +1,56 @@
+/** Whoever signs a request: a user, a user's session, or a role session. */
+import { createHash } from "node:crypto"
+import { uniqueId } from "./unique-id.ts"
+import type { SandboxRole, SandboxUser } from "./world.ts"
+
+interface Identity {
+  readonly accountId: string
+  readonly arn: string
+  readonly userId: string
+  /** The user or role that trust policies name. */
+  readonly principalArn: string
+}
+
+export type Principal = Identity &
+  (
+    | { readonly kind: "user"; readonly user: SandboxUser }
+    | { readonly kind: "session"; readonly user: SandboxUser; readonly mfaAt: number | undefined }
+    | { readonly kind: "role"; readonly role: SandboxRole }
+  )
+
+export function userPrincipal(user: SandboxUser): Principal {
+  return { kind: "user", user, ...identityOf(user) }
+}
+
+/** What GetSessionToken gives: the same user, and the MFA if there was any. */
+export function sessionPrincipal(user: SandboxUser, mfaAt: number | undefined): Principal {
+  return { kind: "session", user, mfaAt, ...identityOf(user) }
+}
+
+export function rolePrincipal(role: SandboxRole, sessionName: string): Principal {
+  const accountId = accountOf(role.arn)
+  // A role's path is in its own ARN and not in that of its sessions.
+  const roleName = role.arn.split("/").at(-1) ?? ""
+  return {
+    kind: "role",
+    role,
+    accountId,
+    arn: `arn:aws:sts::${accountId}:assumed-role/${roleName}/${sessionName}`,
+    userId: `${uniqueId("AROA", digest(role.arn))}:${sessionName}`,
+    principalArn: role.arn,
+  }
+}
+
+export function accountOf(arn: string): string {
+  return arn.split(":")[4] ?? ""
+}
+
+function identityOf({ accountId, userName, userId }: SandboxUser): Identity {
+  const arn = `arn:aws:iam::${accountId}:user/${userName}`
+  return { accountId, arn, principalArn: arn, userId: userId ?? uniqueId("AIDA", digest(arn)) }
+}
+
+/** IAM's own ids are random; these are the same at each start, so that a transcript can be compared. */
+function digest(arn: string): Buffer {
+  return createHash("sha256").update(arn).digest().subarray(0, 17)
+}
