@@ -2,6 +2,7 @@
 import { AssumeRoleCommand, GetSessionTokenCommand, STSClient } from "@aws-sdk/client-sts"
 import type { AssumeRoleCommandInput, Credentials, GetSessionTokenCommandInput } from "@aws-sdk/client-sts"
 import { expect, onTestFinished } from "vitest"
+import { fakeClock } from "../fakes/clock.ts"
 import { startSandbox, type Sandbox, type SandboxOptions } from "./sandbox.ts"
 
 export interface Keys {
@@ -25,8 +26,9 @@ export interface Started {
   login(input?: Partial<GetSessionTokenCommandInput>): Promise<Keys>
 }
 
-export async function started(options: SandboxOptions = {}): Promise<Started> {
-  const sandbox = await startSandbox(options)
+/** Its clock stands still unless a test brings its own: a code must not change between two lines. */
+export async function started({ now = fakeClock().now, ...options }: SandboxOptions = {}): Promise<Started> {
+  const sandbox = await startSandbox({ now, ...options })
   onTestFinished(async () => await sandbox.close())
   // The callers' clock is the test's, so that it is the sandbox alone that is skewed.
   const client = (keys = aliceKeys): STSClient =>
@@ -35,7 +37,7 @@ export async function started(options: SandboxOptions = {}): Promise<Started> {
       endpoint: sandbox.url,
       credentials: keys,
       maxAttempts: 1,
-      systemClockOffset: options.now === undefined ? 0 : options.now() - Date.now(),
+      systemClockOffset: now() - Date.now(),
     })
   return {
     sandbox,
