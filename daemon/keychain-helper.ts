@@ -2,6 +2,7 @@
  * Asks the OS keychain one question and ends. A process of its own, because the keychain binding blocks, may hang with
  * the keyring, and holds every secret that it reads: one JSON line in on stdin, one out on stdout, never an argument.
  */
+import "./no-inspector.ts"
 import { Entry, findCredentials } from "@napi-rs/keyring"
 import { stdin } from "node:process"
 import { text } from "node:stream/consumers"
@@ -17,9 +18,6 @@ export type KeychainAnswer =
   | { readonly items: readonly (readonly [name: string, value: string])[] }
   | { readonly done: true }
   | { readonly error: "locked" | "unavailable"; readonly why: string }
-
-// SIGUSR1 would open Node's inspector to every user of this machine.
-process.on("SIGUSR1", () => undefined)
 
 const onLinux = process.platform === "linux"
 
@@ -55,6 +53,8 @@ function answerTo(question: KeychainQuestion): KeychainAnswer {
       }
     }
     case "write":
+      // Where a locked keyring holds nothing of ours the search sees no lock, and this asks the person to unlock it:
+      // at most once for each `credd add`, since everything else finds the access key there.
       if (onLinux) found(service)
       entry(service, question.name).setPassword(question.value)
       return { done: true }
@@ -76,8 +76,10 @@ function failure(error: unknown): KeychainAnswer {
   if (/no result found/i.test(message)) return { error: "unavailable", why: "no default keyring exists yet" }
   if (/ServiceUnknown|not provided by any/i.test(message))
     return { error: "unavailable", why: "no Secret Service runs in this session" }
+  if (/failed to connect to address/i.test(message))
+    return { error: "unavailable", why: "no session bus answers (see DBUS_SESSION_BUS_ADDRESS)" }
   // The binding's own words, cut: they name D-Bus errors, and never an item's value.
-  return { error: "unavailable", why: message.split("\n")[0]?.slice(0, 120) ?? "" }
+  return { error: "unavailable", why: message.split("\n")[0]?.slice(0, 120) || "it gave no reason" }
 }
 
 let answer: KeychainAnswer

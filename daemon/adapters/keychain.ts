@@ -3,7 +3,13 @@ import { spawn } from "node:child_process"
 import { readFile } from "node:fs/promises"
 import { fileURLToPath } from "node:url"
 import * as v from "valibot"
-import { keychainLocked, keychainUnavailable, storeWriteFailed, unlockNotNeeded } from "../core/errors.ts"
+import {
+  keychainLocked,
+  keychainUnavailable,
+  storeWriteFailed,
+  unlockNotNeeded,
+  type CreddError,
+} from "../core/errors.ts"
 import { Secret } from "../core/secret.ts"
 import type { KeychainAnswer, KeychainQuestion } from "../keychain-helper.ts"
 import { writeFileAtomic } from "./atomic-file.ts"
@@ -18,6 +24,8 @@ export interface KeychainOptions {
   readonly helper?: string
   /** The name that a keychain program shows for each item. */
   readonly service?: string
+  /** Ends a question under way, so that a hung keyring does not hold up the daemon's end. */
+  readonly signal?: AbortSignal
 }
 
 /** A keyring that is stopped never answers; people and SDKs do not wait that long. */
@@ -39,35 +47,50 @@ const answerSchema = v.pipe(
 const indexSchema = v.pipe(v.string(), v.parseJson(), v.array(v.string()))
 
 export function keychain(options: KeychainOptions): ItemStore {
-  const { indexFile, env, service = "credd" } = options
+  const { indexFile, env, service = "credd", signal } = options
   const helper = options.helper ?? fileURLToPath(new URL("../keychain-helper.js", import.meta.url))
   let queue: Promise<unknown> = Promise.resolve()
+  let hangs = 0
 
   async function inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const turn = queue.then(work, work)
+    const hangsBefore = hangs
+    const turn = queue.then(async () => {
+      // Whoever waited behind a hung keyring has waited long enough: the deadline is for all of them together.
+      if (hangs !== hangsBefore) throw hung()
+      return await work()
+    })
     queue = turn.catch(() => undefined)
     return await turn
   }
 
-  async function ask(question: KeychainQuestion): Promise<KeychainAnswer> {
-    const output = await run(helper, JSON.stringify(question), helperEnvironment(env))
+  /** Throws only where no answer came, and so nobody knows whether a change was made. */
+  async function answerTo(question: KeychainQuestion): Promise<KeychainAnswer> {
+    const output = await run(helper, JSON.stringify(question), { env: helperEnvironment(env), signal })
+    if (output === undefined) {
+      hangs += 1
+      throw hung()
+    }
     const answer = v.safeParse(answerSchema, output)
     if (!answer.success) throw keychainUnavailable("its helper broke off")
-    if (!("error" in answer.output)) return answer.output
-    throw answer.output.error === "locked" ? keychainLocked() : keychainUnavailable(answer.output.why)
+    return answer.output
+  }
+
+  async function ask(question: KeychainQuestion): Promise<GoodAnswer> {
+    return checked(await answerTo(question))
   }
 
   async function index(): Promise<readonly string[]> {
-    let text: string
+    return (await keptIndex()) ?? (await rebuiltIndex())
+  }
+
+  async function keptIndex(): Promise<readonly string[] | undefined> {
     try {
-      text = await readFile(indexFile, "utf8")
+      const names = v.safeParse(indexSchema, await readFile(indexFile, "utf8"))
+      return names.success ? names.output : undefined
     } catch (error) {
-      if (errnoCode(error) !== "ENOENT")
-        throw keychainUnavailable(`could not read ${indexFile}: ${errnoCode(error)}`, error)
-      return await rebuiltIndex()
+      if (errnoCode(error) === "ENOENT") return undefined
+      throw keychainUnavailable(`could not read ${indexFile}: ${errnoCode(error)}`, error)
     }
-    const names = v.safeParse(indexSchema, text)
-    return names.success ? names.output : await rebuiltIndex()
   }
 
   /** A lost index costs one question: the keychain itself knows what it holds. */
@@ -84,7 +107,8 @@ export function keychain(options: KeychainOptions): ItemStore {
 
   return {
     kind: "keychain",
-    names: () => inTurn(index),
+    // Not in turn: the file answers at once, however long the keychain takes.
+    names: async () => (await keptIndex()) ?? (await inTurn(index)),
     read: (names) =>
       inTurn(async () => {
         if (names.length === 0) return new Map()
@@ -95,9 +119,12 @@ export function keychain(options: KeychainOptions): ItemStore {
       inTurn(async () => {
         if (value.reveal() === "") throw storeWriteFailed(`"${name}"`, "an item cannot be empty")
         const names = await index()
-        // The item first: a name without an item would be a loss, an item without a name is found again.
-        await ask({ op: "write", service, name, value: value.reveal() })
-        if (!names.includes(name)) await writeIndex([...names, name])
+        const isNew = !names.includes(name)
+        // The name first: one without an item reads as missing, an item without a name would never be found again.
+        if (isNew) await writeIndex([...names, name])
+        const answer = await answerTo({ op: "write", service, name, value: value.reveal() })
+        if (isNew && "error" in answer) await writeIndex(names)
+        checked(answer)
       }),
     remove: (names) =>
       inTurn(async () => {
@@ -112,25 +139,44 @@ export function keychain(options: KeychainOptions): ItemStore {
   }
 }
 
-async function run(helper: string, input: string, env: NodeJS.ProcessEnv): Promise<string> {
+type GoodAnswer = Exclude<KeychainAnswer, { readonly error: string }>
+
+function checked(answer: KeychainAnswer): GoodAnswer {
+  if (!("error" in answer)) return answer
+  throw answer.error === "locked" ? keychainLocked() : keychainUnavailable(answer.why)
+}
+
+const hung = (): CreddError => keychainUnavailable(`it did not answer within ${deadlineMs / 1_000} s`)
+
+interface RunOptions {
+  readonly env: NodeJS.ProcessEnv
+  readonly signal: AbortSignal | undefined
+}
+
+/** Answers with nothing when the deadline ended it. */
+async function run(helper: string, input: string, { env, signal }: RunOptions): Promise<string | undefined> {
   return await new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [helper], {
       env,
       stdio: ["pipe", "pipe", "ignore"],
       timeout: deadlineMs,
       killSignal: "SIGKILL",
+      ...(signal === undefined ? {} : { signal }),
     })
     let output = ""
     child.stdout.setEncoding("utf8").on("data", (chunk: string) => {
       output += chunk
     })
     child.once("error", (error) =>
-      reject(keychainUnavailable(`its helper could not be started: ${errnoCode(error)}`, error)),
+      reject(
+        keychainUnavailable(
+          error.name === "AbortError" ? "credd is ending" : `its helper could not be started: ${errnoCode(error)}`,
+          error,
+        ),
+      ),
     )
-    child.once("close", (_, signal) => {
-      if (signal === "SIGKILL") reject(keychainUnavailable(`it did not answer within ${deadlineMs / 1_000} s`))
-      else resolve(output)
-    })
+    // `killed` is ours, at the deadline; a helper that somebody else killed has broken off.
+    child.once("close", () => resolve(child.killed ? undefined : output))
     // A helper that died early makes the pipe fail; "close" says what happened.
     child.stdin.on("error", () => undefined).end(input)
   })

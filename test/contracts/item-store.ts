@@ -1,5 +1,6 @@
 /** What every ItemStore promises, whatever it keeps its items in. One suite, run over memory, the file and the real keychain. */
-import { describe, expect, it } from "vitest"
+import { fc, it } from "@fast-check/vitest"
+import { describe, expect } from "vitest"
 import type { ItemStore } from "../../daemon/adapters/item-store.ts"
 import { Secret } from "../../daemon/core/secret.ts"
 
@@ -9,12 +10,23 @@ export interface ItemStoreSubject {
   readonly reopened?: () => Promise<ItemStore>
 }
 
-export function itemStoreContract(name: string, setup: () => Promise<ItemStoreSubject>): void {
+/** A step against a store and against a Map, which must agree after every one. */
+const step = fc.oneof(
+  fc.record({ write: fc.constantFrom("a", "b", "c/d", "é %"), value: fc.string({ unit: "binary", minLength: 1 }) }),
+  fc.record({ remove: fc.subarray(["a", "b", "c/d", "é %"]) }),
+)
+
+export function itemStoreContract(
+  name: string,
+  setup: () => Promise<ItemStoreSubject>,
+  { hasProperties = true } = {},
+): void {
   describe(`${name} as an ItemStore`, () => {
     it.each([
       ["a word", "EXAMPLE-secret"],
       ["1 KB", "x".repeat(1_024)],
       ["64 KB", "y".repeat(65_536)],
+      ["1 MB", "z".repeat(1_048_576)],
       ["a newline, a NUL and an emoji", "a\nb\0c😀"],
       ["JSON", JSON.stringify({ a: '"', b: "\\" })],
     ])("gives back %s", async (_, value) => {
@@ -74,6 +86,43 @@ export function itemStoreContract(name: string, setup: () => Promise<ItemStoreSu
 
       expect([...(await store.names())].toSorted()).toEqual(items)
       expect((await store.read(items)).size).toBe(10)
+    })
+
+    it("reads 100 items in one go", { timeout: 120_000 }, async () => {
+      const { store } = await setup()
+      const items = Array.from({ length: 100 }, (_, i) => `session/${String(i).padStart(3, "0")}`)
+      for (const item of items) await store.write(item, new Secret(`value of ${item}`))
+
+      const read = await store.read(items)
+
+      expect([...(await store.names())].toSorted()).toEqual(items)
+      expect(items.map((item) => read.get(item)?.reveal())).toEqual(items.map((item) => `value of ${item}`))
+    })
+
+    it("behaves as a Map, step by step", async ({ skip }) => {
+      skip(!hasProperties, "each step starts a process here; the tables cover it")
+      const { store } = await setup()
+
+      await fc.assert(
+        fc.asyncProperty(fc.array(step, { maxLength: 8 }), async (steps) => {
+          const map = new Map<string, string>()
+          await store.remove(await store.names())
+          for (const each of steps) {
+            if ("write" in each) {
+              await store.write(each.write, new Secret(each.value))
+              map.set(each.write, each.value)
+            } else {
+              await store.remove(each.remove)
+              for (const item of each.remove) map.delete(item)
+            }
+            const names = await store.names()
+            const read = await store.read(names)
+            expect(new Map([...read].map(([item, value]) => [item, value.reveal()]))).toEqual(map)
+            expect([...names].toSorted()).toEqual([...map.keys()].toSorted())
+          }
+        }),
+        { numRuns: 30 },
+      )
     })
 
     it("has everything after a restart", async ({ skip }) => {
