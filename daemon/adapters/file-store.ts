@@ -3,7 +3,8 @@
  * first line is the header (readable, and authenticated with the rest); the second is the ciphertext.
  */
 import { createCipheriv, createDecipheriv, createHmac, randomBytes, scrypt, timingSafeEqual } from "node:crypto"
-import { lstat, readFile } from "node:fs/promises"
+import { constants } from "node:fs"
+import { open } from "node:fs/promises"
 import * as v from "valibot"
 import {
   CreddError,
@@ -11,6 +12,7 @@ import {
   passphraseRejected,
   passphraseTooShort,
   storeDamaged,
+  storeNewer,
   storeUnsafe,
 } from "../core/errors.ts"
 import { Secret } from "../core/secret.ts"
@@ -32,6 +34,7 @@ const headerSchema = v.object({
   nonce: hex(12),
 })
 type Header = v.InferOutput<typeof headerSchema>
+const newerSchema = v.pipe(v.string(), v.parseJson(), v.object({ credd: v.pipe(v.number(), v.minValue(2)) }))
 
 interface Unlocked {
   readonly key: Buffer
@@ -46,7 +49,8 @@ export interface FileStoreOptions {
 
 export function fileStore({ path, passphrase }: FileStoreOptions): ItemStore {
   let unlocked: Unlocked | undefined
-  let failed: string | undefined
+  let rejected: Buffer | undefined
+  const attemptKey = randomBytes(32)
   let queue: Promise<unknown> = Promise.resolve()
 
   /** One operation at a time: each reads the whole file and may write it. */
@@ -61,11 +65,16 @@ export function fileStore({ path, passphrase }: FileStoreOptions): ItemStore {
     const text = await passphrase()
     if (text === undefined) throw fileStoreLocked()
     // The daemon asks every few seconds; a passphrase file that is wrong must not cost a scrypt each time.
-    const attempt = `${header?.salt ?? ""} ${text}`
-    if (attempt === failed) throw passphraseRejected()
-    failed = attempt
-    unlocked = await opened(text, header)
-    failed = undefined
+    const attempt = createHmac("sha256", attemptKey)
+      .update(`${header?.salt ?? ""} ${text}`)
+      .digest()
+    if (rejected?.equals(attempt) === true) throw passphraseRejected()
+    try {
+      unlocked = await opened(text, header)
+    } catch (error) {
+      if (error instanceof CreddError && error.code === "KeychainLocked") rejected = attempt
+      throw error
+    }
     return unlocked
   }
 
@@ -109,13 +118,14 @@ export function fileStore({ path, passphrase }: FileStoreOptions): ItemStore {
     unlock: (text) =>
       inTurn(async () => {
         const stored = await readStore(path)
-        if (stored === undefined && text.length < shortestPassphrase) throw passphraseTooShort(shortestPassphrase)
         unlocked = await opened(text, stored === undefined ? undefined : split(stored, path).header)
       }),
   }
 }
 
+/** Without a header there is no file yet, and this passphrase becomes its own. */
 async function opened(passphrase: string, header: Header | undefined): Promise<Unlocked> {
+  if (header === undefined && passphrase.length < shortestPassphrase) throw passphraseTooShort(shortestPassphrase)
   const salt = header?.salt ?? randomBytes(16).toString("hex")
   const key = await derive(passphrase, salt)
   if (header !== undefined && !timingSafeEqual(keyCheck(key), Buffer.from(header.check, "hex")))
@@ -170,6 +180,7 @@ function split(
   path: string,
 ): { readonly header: Header; readonly line: string; readonly ciphertext: Buffer } {
   const [line = "", body = "", ...rest] = text.split("\n")
+  if (v.is(newerSchema, line)) throw storeNewer(path)
   const header = v.safeParse(v.pipe(v.string(), v.parseJson(), headerSchema), line)
   // Base64 that decodes to the same bytes in two ways would hide a changed byte.
   const ciphertext = Buffer.from(body, "base64")
@@ -180,14 +191,20 @@ function split(
 
 async function readStore(path: string): Promise<string | undefined> {
   try {
-    const found = await lstat(path)
-    if (!found.isFile()) throw storeUnsafe(path, "it is not a plain file")
-    if (found.uid !== process.getuid?.()) throw storeUnsafe(path, "it belongs to another user")
-    if ((found.mode & 0o077) !== 0) throw storeUnsafe(path, "other users can reach it; run: chmod 600 on it")
-    return await readFile(path, "utf8")
+    // Non-blocking, so that a pipe put in its place does not hang us.
+    const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
+    try {
+      const found = await file.stat()
+      if (!found.isFile()) throw storeUnsafe(path, "it is not a plain file")
+      if (found.uid !== process.getuid?.()) throw storeUnsafe(path, "it belongs to another user")
+      if ((found.mode & 0o077) !== 0) throw storeUnsafe(path, "other users can reach it; run: chmod 600 on it")
+      return await file.readFile("utf8")
+    } finally {
+      await file.close()
+    }
   } catch (error) {
     if (error instanceof CreddError) throw error
     if (errnoCode(error) === "ENOENT") return undefined
-    throw storeUnsafe(path, errnoCode(error))
+    throw storeUnsafe(path, errnoCode(error) === "ELOOP" ? "it is a symlink" : errnoCode(error))
   }
 }

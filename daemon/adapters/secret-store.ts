@@ -1,7 +1,7 @@
 /** The core's SecretStore on any ItemStore: access keys and MFA sessions as versioned records, checked when they are read. */
 import * as v from "valibot"
 import type { Credentials, KeptAccessKey, MfaSession } from "../core/credentials.ts"
-import { CreddError, storeDamaged, storeWriteFailed } from "../core/errors.ts"
+import { CreddError, storeDamaged, storeNewer, storeWriteFailed } from "../core/errors.ts"
 import type { SecretStore } from "../core/ports.ts"
 import { Secret } from "../core/secret.ts"
 import type { ItemStore } from "./item-store.ts"
@@ -33,6 +33,8 @@ const sessionRecord = v.object({
   startedAt: v.number(),
 })
 
+const newerRecord = v.pipe(v.string(), v.parseJson(), v.object({ version: v.pipe(v.number(), v.gtValue(version)) }))
+
 export interface SecretStoreOptions {
   /** Hears of a session that could not be read; the others are served all the same. */
   readonly onDamaged: (error: CreddError) => void
@@ -56,13 +58,15 @@ export function secretStore(items: ItemStore, { onDamaged }: SecretStoreOptions)
     accessKeyProfiles: () => profilesWith(keyPrefix),
     readAccessKey,
     async writeAccessKey(profile, key) {
-      const record = { version, ...key, secretAccessKey: key.secretAccessKey.reveal() }
-      await items.write(keyPrefix + profile, new Secret(JSON.stringify(record)))
-      // `import` removes the key from its file next: believe only what can be read back.
-      const kept = await readAccessKey(profile)
-      if (kept?.secretAccessKey.reveal() !== record.secretAccessKey) {
+      const name = keyPrefix + profile
+      const record = JSON.stringify({ version, ...key, secretAccessKey: key.secretAccessKey.reveal() })
+      await items.write(name, new Secret(record))
+      // `import` removes the key from its file next: believe only what can be read back, and understood.
+      const kept = (await items.read([name])).get(name)
+      if (kept?.reveal() !== record) {
         throw storeWriteFailed(`the access key for "${profile}"`, "the store gave back something else")
       }
+      parsed(accessKeyRecord, kept, name)
     },
     removeAccessKey: (profile) => items.remove([keyPrefix + profile]),
     async readSessions() {
@@ -121,5 +125,5 @@ function parsed<T extends v.GenericSchema>(schema: T, item: Secret, name: string
   const result = v.safeParse(v.pipe(v.string(), v.parseJson(), schema), item.reveal())
   if (result.success) return result.output
   // No cause: valibot's issues quote the values.
-  throw storeDamaged(`"${name}" in the store (made by a newer credd, or changed by another program)`)
+  throw v.is(newerRecord, item.reveal()) ? storeNewer(`"${name}" in the store`) : storeDamaged(`"${name}" in the store`)
 }

@@ -180,6 +180,12 @@ export const storeDamaged = (what: string, cause?: unknown): CreddError =>
     cause,
   })
 
+/** Not `storeDamaged`, whose hint would have people throw away what a newer credd can read. */
+export const storeNewer = (what: string): CreddError =>
+  new CreddError("KeychainUnavailable", `could not read ${what}: a newer credd wrote it`, {
+    hint: "install the newer credd again; run: credd --version",
+  })
+
 export const storeWriteFailed = (what: string, why: string, cause?: unknown): CreddError =>
   new CreddError("StoreWriteFailed", `could not write ${what}: ${why}`, {
     hint: "what was stored before is unchanged; mend the cause and run the command again",

@@ -1,5 +1,15 @@
-import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs"
-import { execFileSync } from "node:child_process"
+import { execFileSync, spawn } from "node:child_process"
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
@@ -58,10 +68,66 @@ describe(fileStore.name, () => {
     })
   })
 
-  it("wants at least 8 characters for a new file", async () => {
+  it("wants at least 8 characters for a new file, from a person as from a passphrase file", async () => {
     const store = fileStore({ path: path(), passphrase: async () => undefined })
 
     await expect(store.unlock("short")).rejects.toMatchObject({ code: "UsageWrong" })
+    for (const given of ["", "short"])
+      await expect(open(given).write("a", new Secret("one"))).rejects.toMatchObject({ code: "UsageWrong" })
+    expect(existsSync(path())).toBe(false)
+  })
+
+  it("takes a passphrase file that was mended, without a restart", async () => {
+    await open().write("a", new Secret("one"))
+    let given = "another passphrase"
+    const store = fileStore({ path: path(), passphrase: async () => given })
+    await expect(store.names()).rejects.toMatchObject({ code: "KeychainLocked" })
+
+    given = passphrase
+
+    expect(await store.names()).toEqual(["a"])
+  })
+
+  it("asks scrypt once about a passphrase that is wrong, however often it is tried", async () => {
+    await open().write("a", new Secret("one"))
+    const store = open("another passphrase")
+    await store.names().catch(() => undefined)
+    const before = performance.now()
+
+    for (let i = 0; i < 20; i += 1) await expect(store.names()).rejects.toMatchObject({ code: "KeychainLocked" })
+
+    // Twenty times scrypt would be some 8,000.
+    expect(performance.now() - before).toBeLessThan(1_000)
+  })
+
+  it("sees what another process wrote meanwhile", async () => {
+    const [one, two] = [open(), open()]
+    await one.write("a", new Secret("one"))
+    await two.write("b", new Secret("two"))
+
+    expect(await one.names()).toEqual(["a", "b"])
+  })
+
+  it("never encrypts two writings under the same nonce", async () => {
+    const store = open()
+    const nonces = new Set<string>()
+
+    for (let i = 0; i < 50; i += 1) {
+      await store.write("a", new Secret("one"))
+      nonces.add(readFileSync(path(), "utf8").replace(/.*"nonce":"(\w+)".*/s, "$1"))
+    }
+
+    expect(nonces.size).toBe(50)
+  })
+
+  it("leaves alone what a newer credd wrote, and does not call it damaged", async () => {
+    writeFileSync(path(), '{"credd":2,"anything":"else"}\nAAAA\n', { mode: 0o600 })
+
+    await expect(open().write("a", new Secret("one"))).rejects.toMatchObject({
+      code: "KeychainUnavailable",
+      message: expect.stringContaining("a newer credd wrote it"),
+    })
+    expect(readFileSync(path(), "utf8")).toContain('"credd":2')
   })
 
   it("notices every changed byte and every cut", async () => {
@@ -85,7 +151,15 @@ describe(fileStore.name, () => {
   })
 
   it.each([
-    ["a symlink", () => symlinkSync("/etc/hostname", path())],
+    [
+      "a symlink",
+      () => {
+        writeFileSync(join(folder, "elsewhere"), "x", { mode: 0o600 })
+        symlinkSync(join(folder, "elsewhere"), path())
+      },
+    ],
+    ["a folder", () => mkdirSync(path(), { mode: 0o700 })],
+    ["a pipe", () => execFileSync("mkfifo", ["-m", "600", path()])],
     [
       "a file that others can read",
       () => {
@@ -99,6 +173,26 @@ describe(fileStore.name, () => {
     await expect(open().names()).rejects.toMatchObject({ code: "KeychainUnavailable" })
     await expect(open().write("a", new Secret("x"))).rejects.toMatchObject({ code: "KeychainUnavailable" })
   })
+
+  it("is readable after 30 times kill -9 while it saves, and never older than what was acknowledged", async () => {
+    const lanes = Array.from({ length: 5 }, (_, lane) => join(folder, `lane-${lane}`))
+
+    const kills = await Promise.all(
+      lanes.map(async (file, lane) => {
+        const store = fileStore({ path: file, passphrase: async () => passphrase })
+        let killed = 0
+        for (let round = 0; round < 6; round += 1) {
+          const acknowledged = await killedWriter(file, 1 + (((lane * 6 + round) * 7) % 30))
+          const kept = Number((await store.read(["a"])).get("a")?.reveal().split(" ")[0])
+          expect(kept).toBeGreaterThanOrEqual(acknowledged)
+          killed += 1
+        }
+        return killed
+      }),
+    )
+
+    expect(kills).toEqual([6, 6, 6, 6, 6])
+  }, 120_000)
 
   it("keeps what it had when the disk is full", async ({ skip }) => {
     skip(process.getuid?.() !== 0, "needs root, to mount a small disk")
@@ -121,3 +215,35 @@ describe(fileStore.name, () => {
     }
   })
 })
+
+/** Saves numbers for ever, says each one it has saved, and a space before it begins with the next. */
+const writer = `
+  import { fileStore } from "./dist/daemon/adapters/file-store.js"
+  import { Secret } from "./dist/daemon/core/secret.js"
+  const [path, passphrase] = process.argv.slice(1)
+  const store = fileStore({ path, passphrase: async () => passphrase })
+  let n = Number((await store.read(["a"])).get("a")?.reveal().split(" ")[0] ?? 0)
+  for (;;) {
+    n += 1
+    await store.write("a", new Secret(n + " " + "x".repeat(20_000)))
+    process.stdout.write(n + "\\n")
+  }
+`
+
+/** Kills a writer somewhere after its `acks`th acknowledgement; answers with the last one that arrived whole. */
+async function killedWriter(file: string, acks: number): Promise<number> {
+  const child = spawn(process.execPath, ["--input-type=module", "-e", writer, file, passphrase], {
+    stdio: ["ignore", "pipe", "inherit"],
+  })
+  let output = ""
+  child.stdout.setEncoding("utf8").on("data", (chunk: string) => {
+    output += chunk
+    // At a random point of the next save, not at its start: saves take some milliseconds.
+    if (output.split("\n").length > acks) setTimeout(() => child.kill("SIGKILL"), Math.random() * 5)
+  })
+  await new Promise((resolve) => {
+    child.once("close", resolve)
+  })
+  expect(child.signalCode).toBe("SIGKILL")
+  return Number(output.split("\n").at(-2))
+}
