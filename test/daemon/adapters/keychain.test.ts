@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process"
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { monitorEventLoopDelay } from "node:perf_hooks"
@@ -203,12 +203,12 @@ describe("the keychain on a real gnome-keyring", () => {
   })
 
   it("leaves the keychain alone when the index cannot be written", async () => {
-    const indexFile = join(state, "folder", "index.json")
-    mkdirSync(join(state, "folder"))
-    const store = open(keyring.env, { indexFile })
+    const store = open()
     await store.write("session/first", value)
-    // A name that is too long for the temporary file is the one fault that stops root as well.
-    const long = open(keyring.env, { indexFile: join(state, "n".repeat(250)) })
+    // It can be read, and its name is too long for a temporary file beside it: the one fault that stops root as well.
+    const indexFile = join(state, "n".repeat(250))
+    writeFileSync(indexFile, "[]")
+    const long = open(keyring.env, { indexFile })
 
     await expect(long.write("session/acme", value)).rejects.toMatchObject({ code: "StoreWriteFailed" })
 
