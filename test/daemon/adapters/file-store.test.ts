@@ -159,7 +159,7 @@ describe(fileStore.name, () => {
       },
     ],
     ["a folder", () => mkdirSync(path(), { mode: 0o700 })],
-    ["a pipe", () => execFileSync("mkfifo", ["-m", "600", path()])],
+    ["a pipe", () => execFileSync("sh", ["-c", 'mkfifo -m 600 "$0"', path()])],
     [
       "a file that others can read",
       () => {

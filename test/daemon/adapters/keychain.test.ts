@@ -12,6 +12,7 @@ import { itemStoreContract } from "../../contracts/item-store.ts"
 import { startKeyring, type Keyring } from "../../support/keyring.ts"
 
 const helper = fileURLToPath(new URL("../../../dist/daemon/keychain-helper.js", import.meta.url))
+const secretTool = "secret-tool"
 let keyring: Keyring
 let state: string
 let services = 0
@@ -216,7 +217,7 @@ describe("the keychain on a real gnome-keyring", () => {
   })
 
   it("is not misled by items of other programs under its name", async ({ skip }) => {
-    skip(spawnSync("secret-tool", ["--version"]).error !== undefined, "needs secret-tool, which is not installed")
+    skip(spawnSync(secretTool, ["--version"]).error !== undefined, "needs secret-tool, which is not installed")
     const store = open()
     await store.write("session/acme", value)
     const service = `credd-test-${services}`
@@ -224,7 +225,7 @@ describe("the keychain on a real gnome-keyring", () => {
       ["account", "x"],
       ["username", "bytes"],
     ]) {
-      const kept = spawnSync("secret-tool", ["store", "--label=x", "service", service, ...attributes], {
+      const kept = spawnSync(secretTool, ["store", "--label=x", "service", service, ...attributes], {
         env: keyring.env,
         input: Buffer.from([0xff, 0xfe, 0x80]),
       })
