@@ -24,10 +24,6 @@ export async function listenOnPort(server: Server, port: number): Promise<number
  * taken over; one that answers means `AlreadyRunning`. The caller holds the port by now, so no other start races us.
  */
 export async function listenOnSocket(server: Server, path: string): Promise<void> {
-  const limit = socketPathLimit()
-  if (Buffer.byteLength(path) > limit) {
-    throw socketUnusable(path, `the path has ${Buffer.byteLength(path)} bytes, and the system allows ${limit}`)
-  }
   await privateFolder(dirname(path))
   if (await isThere(path)) {
     if (await answers(path)) throw alreadyRunning(undefined)
@@ -37,8 +33,12 @@ export async function listenOnSocket(server: Server, path: string): Promise<void
   await chmod(path, 0o600)
 }
 
-/** Whether a daemon answers on the socket now. */
+/** Whether a daemon answers on the socket now. Throws `SocketUnusable` for a path that no socket can have: Node's releases differ on what they make of one. */
 export async function answers(path: string): Promise<boolean> {
+  const limit = socketPathLimit()
+  if (Buffer.byteLength(path) > limit) {
+    throw socketUnusable(path, `the path has ${Buffer.byteLength(path)} bytes, and the system allows ${limit}`)
+  }
   return await new Promise((resolve) => {
     const probe = connect({ path })
     probe.once("connect", () => {
