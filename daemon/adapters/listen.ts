@@ -33,20 +33,34 @@ export async function listenOnSocket(server: Server, path: string): Promise<void
   await chmod(path, 0o600)
 }
 
-/** Whether a daemon answers on the socket now. Throws `SocketUnusable` for a path that no socket can have: Node's releases differ on what they make of one. */
+/**
+ * Whether a daemon answers on the socket now. Throws `SocketUnusable` where that cannot be told: "already running" would
+ * send people after a daemon that is not there.
+ */
 export async function answers(path: string): Promise<boolean> {
-  const limit = socketPathLimit()
-  if (Buffer.byteLength(path) > limit) {
-    throw socketUnusable(path, `the path has ${Buffer.byteLength(path)} bytes, and the system allows ${limit}`)
-  }
-  return await new Promise((resolve) => {
+  insistOnLength(path)
+  return await new Promise((resolve, reject) => {
     const probe = connect({ path })
     probe.once("connect", () => {
       probe.destroy()
       resolve(true)
     })
-    probe.once("error", (error) => resolve(!["ECONNREFUSED", "ENOENT", "ENOTSOCK"].includes(errnoCode(error))))
+    probe.once("error", (error) => {
+      const code = errnoCode(error)
+      if (["ECONNREFUSED", "ENOENT", "ENOTSOCK"].includes(code)) resolve(false)
+      // A daemon whose queue of callers is full is a daemon.
+      else if (code === "EAGAIN") resolve(true)
+      else reject(socketUnusable(path, code, error))
+    })
   })
+}
+
+/** Asked before anything connects: Node's releases differ on what they make of a path that is too long. */
+function insistOnLength(path: string): void {
+  const limit = socketPathLimit()
+  if (Buffer.byteLength(path) > limit) {
+    throw socketUnusable(path, `the path has ${Buffer.byteLength(path)} bytes, and the system allows ${limit}`)
+  }
 }
 
 /** Makes the folder 0700, or insists that it is ours and nobody else's. */

@@ -262,9 +262,10 @@ export const alreadyRunning = (pid: number | undefined): CreddError =>
     hint: "run: credd status",
   })
 
-export const socketUnusable = (path: string, why: string): CreddError =>
+export const socketUnusable = (path: string, why: string, cause?: unknown): CreddError =>
   new CreddError("SocketUnusable", `cannot use the socket ${path}: ${why}`, {
     hint: "set CREDD_HOME or XDG_RUNTIME_DIR to a short path that only you can reach",
+    cause,
   })
 
 /** A profile name as a shell word, for hints that people paste. */

@@ -220,6 +220,18 @@ describe("the daemon", () => {
     expect(await box.startInVain()).toMatchObject({ status: 1, stderr: expect.stringContaining("the system allows") })
   })
 
+  it("does not take a folder that cannot be there for a daemon that runs", async () => {
+    const box = await install()
+    const file = join(box.home, "a-file")
+    writeFileSync(file, "")
+    box.env["CREDD_HOME"] = join(file, "credd")
+
+    expect(await box.startInVain()).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining("cannot use the socket"),
+    })
+  })
+
   it("makes every file for its user alone, whatever the umask", async () => {
     const box = await install()
     const old = process.umask(0)
