@@ -2,7 +2,7 @@
  * From a profile to credentials, and every command that changes what is served. Holds one Refreshing for each role in
  * use; the MFA sessions beneath them are in `sessions.ts`.
  */
-import type { Identity, LoginPlan, ProfileStatus, SessionStatus } from "../api.ts"
+import type { Identity, LoginPlan, SessionStatus } from "../api.ts"
 import {
   isoSeconds,
   maskedKeyId,
@@ -19,13 +19,14 @@ import {
   loginUnanswered,
   mfaCodeMalformed,
   mfaCodeRejected,
-  mfaCodeUsed,
   mfaSerialMissing,
   profileNotFound,
   profileUnsupported,
   sessionRejected,
 } from "./errors.ts"
+import { createMfaCodes } from "./mfa-codes.ts"
 import type { Clock, Log, ProfileSource, SecretStore, Sts } from "./ports.ts"
+import { profileStatus, type ServedStatus } from "./profile-status.ts"
 import {
   profilesOf,
   resolveProfiles,
@@ -39,16 +40,12 @@ import { refreshing, type Refreshing } from "./refreshing.ts"
 import { roleSession } from "./role-session.ts"
 import { createSessions, type StoreState } from "./sessions.ts"
 
-const seconds = 1_000
 const minutes = 60_000
 
 /** SDKs give up on a container endpoint after 1 s; a caller is answered well before that. */
 const patienceMs = 700
 /** A role that nobody has asked for in this long is not renewed; its next caller pays one STS call. */
 const idleMs = 90 * minutes
-/** AWS takes a code during its own 30 s step and, for drift, a step or two around it. */
-const codeMemoryMs = 180 * seconds
-
 const sessionSeconds = { least: 900, most: 129_600 }
 
 export interface BrokerOptions {
@@ -100,7 +97,7 @@ export interface LogoutOutcome {
 export interface BrokerStatus {
   readonly storeState: StoreState
   readonly sessions: readonly SessionStatus[]
-  readonly profiles: readonly Omit<ProfileStatus, "fullUri">[]
+  readonly profiles: readonly ServedStatus[]
   readonly warnings: readonly string[]
 }
 
@@ -115,7 +112,7 @@ export function createBroker(options: BrokerOptions): Broker {
   const { clock, sts, store, source, defaults, log, random } = options
   const sessions = createSessions(store, clock, log)
   const roles = new Map<string, RoleInUse>()
-  const codesSent = new Map<string, number>()
+  const mfaCodes = createMfaCodes(clock)
   /** One change to a source profile at a time: two logins at once must not race for the same code. */
   const turns = new Map<string, Promise<unknown>>()
   let accessKeyProfiles: readonly string[] = []
@@ -204,14 +201,6 @@ export function createBroker(options: BrokerOptions): Broker {
     return { key, mfaSerial }
   }
 
-  function spendCode(sourceProfile: string, mfaSerial: string, mfaCode: string): void {
-    const now = clock.now()
-    for (const [code, at] of codesSent) if (Math.abs(now - at) > codeMemoryMs) codesSent.delete(code)
-    const spent = `${mfaSerial} ${mfaCode}`
-    if (codesSent.has(spent)) throw mfaCodeUsed(sourceProfile)
-    codesSent.set(spent, now)
-  }
-
   async function login(name: string, mfaCode: string, durationSeconds: number): Promise<LoginOutcome> {
     if (!/^\d{6}$/.test(mfaCode)) throw mfaCodeMalformed()
     if (!(durationSeconds >= sessionSeconds.least && durationSeconds <= sessionSeconds.most)) throw durationOutOfRange()
@@ -222,7 +211,7 @@ export function createBroker(options: BrokerOptions): Broker {
       const { target } = baseOf(profile)
       // Proves the key and learns AWS's time, so that the code is not spent on a dead key, a wrong clock or no network.
       const { accountId, arn } = await sts.getCallerIdentity(key, target)
-      spendCode(sourceProfile, mfaSerial, mfaCode)
+      mfaCodes.spend(sourceProfile, mfaSerial, mfaCode)
       const startedAt = clock.now()
       const credentials = await sts
         .getSessionToken(key, { mfaSerial, mfaCode, durationSeconds }, target)
@@ -253,33 +242,6 @@ export function createBroker(options: BrokerOptions): Broker {
     const warnings = await sessions.end(sourceProfiles)
     log.info("logout", { profiles: sourceProfiles })
     return { sourceProfiles, warnings }
-  }
-
-  function statusOf(profile: Profile): Omit<ProfileStatus, "fullUri"> {
-    const { name, kind } = profile
-    const region = profile.region === undefined ? {} : { region: profile.region }
-    if (profile.kind === "unsupported") return { name, kind, ...region, state: "unsupported", reason: profile.reason }
-    const about = {
-      name,
-      kind,
-      sourceProfile: profile.sourceProfile,
-      ...(profile.kind === "role" ? { roleArn: profile.roleArn } : {}),
-      ...region,
-    }
-    const session = sessions.status(profile.sourceProfile)
-    if (profile.kind === "session") {
-      return session.state === "signed-in" && session.expiration !== undefined
-        ? { ...about, state: "ready", expiration: session.expiration }
-        : { ...about, state: "login-required" }
-    }
-    const role = roles.get(name)?.refreshing
-    const held = role?.held()
-    if (held !== undefined) return { ...about, state: "ready", expiration: isoSeconds(held.expiration) }
-    const refusal = role?.refusal()
-    if (refusal !== undefined && session.state === "signed-in") {
-      return { ...about, state: "refused", reason: refusal.message }
-    }
-    return { ...about, state: session.state === "signed-in" ? "idle" : "login-required" }
   }
 
   return {
@@ -371,7 +333,7 @@ export function createBroker(options: BrokerOptions): Broker {
       return {
         storeState: sessions.storeState(),
         sessions: [...new Set([...sources, ...sessions.sourceProfiles()])].map((name) => sessions.status(name)),
-        profiles: all.map(statusOf),
+        profiles: all.map((profile) => profileStatus(profile, sessions.status, roles.get(profile.name)?.refreshing)),
         warnings: problem === undefined ? [] : [problem],
       }
     },
