@@ -9,7 +9,9 @@ export type ErrorCode =
   | "ProfileNotFound"
   | "ProfileUnsupported"
   | "ProfileNotAllowed"
+  | "MfaTooOld"
   | "AccessDenied"
+  | "SourceFailed"
   // login and access keys
   | "MfaSerialMissing"
   | "MfaCodeMalformed"
@@ -78,6 +80,8 @@ export interface ProfileStatus {
   readonly state: "ready" | "idle" | "login-required" | "refused" | "unsupported"
   readonly reason?: string
   readonly expiration?: string
+  /** What the config file asks for and STS would not give, a sentence each. */
+  readonly notes?: readonly string[]
   readonly fullUri: string
 }
 

@@ -5,7 +5,7 @@ import type { Server } from "node:http"
 import { join } from "node:path"
 import { writeFileAtomic } from "./adapters/atomic-file.ts"
 import { awsConfig, awsFilesFrom } from "./adapters/aws-config.ts"
-import { systemClock } from "./adapters/clock.ts"
+import { breathe, systemClock } from "./adapters/clock.ts"
 import { fileStore } from "./adapters/file-store.ts"
 import type { ItemStore } from "./adapters/item-store.ts"
 import { keychain } from "./adapters/keychain.ts"
@@ -15,6 +15,8 @@ import { pinoLog } from "./adapters/log.ts"
 import { memoryStore } from "./adapters/memory-store.ts"
 import { secretStore } from "./adapters/secret-store.ts"
 import { awsSts } from "./adapters/sts.ts"
+import { outsideCredentials } from "./adapters/outside-credentials.ts"
+import { notifier } from "./adapters/notifier.ts"
 import { controlHandlers, endpointFileOf, type ControlOptions } from "./control.ts"
 import { createBroker } from "./core/broker.ts"
 import { CreddError, alreadyRunning } from "./core/errors.ts"
@@ -63,10 +65,18 @@ async function start(settings: Settings, env: Env, log: Log): Promise<() => Prom
     source,
     log,
     sts: awsSts({ clock, http }),
+    outside: outsideCredentials(env),
+    notify: notifier(process.platform, env, log),
+    breathe,
     random: Math.random,
     defaults: {
       region: env["AWS_REGION"] || env["AWS_DEFAULT_REGION"],
       endpoint: env["AWS_ENDPOINT_URL_STS"] || env["AWS_ENDPOINT_URL"],
+      ignoreEndpoints: env["AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"] || undefined,
+      regionalEndpoints: env["AWS_STS_REGIONAL_ENDPOINTS"] || undefined,
+      fips: env["AWS_USE_FIPS_ENDPOINT"] || undefined,
+      dualstack: env["AWS_USE_DUALSTACK_ENDPOINT"] || undefined,
+      hasEnvironmentKey: Boolean(env["AWS_ACCESS_KEY_ID"] && env["AWS_SECRET_ACCESS_KEY"]),
     },
   })
   const files = leaseFiles(paths.state)
@@ -98,6 +108,11 @@ async function start(settings: Settings, env: Env, log: Log): Promise<() => Prom
     await files.writeToken("shell", token)
     await files.write(leases.all())
   }
+  async function reread(): Promise<void> {
+    const before = broker.profiles()
+    await broker.reread()
+    if (broker.profiles() !== before) await writeEndpoint()
+  }
   let written = ""
   async function writeEndpoint(): Promise<void> {
     const text = `${JSON.stringify(endpointFileOf(options))}\n`
@@ -106,7 +121,7 @@ async function start(settings: Settings, env: Env, log: Log): Promise<() => Prom
     written = text
   }
 
-  const control = controlServer(controlApp(controlHandlers(options), log))
+  const control = controlServer(controlApp({ handlers: controlHandlers(options), before: reread, log }))
   try {
     await listenOnSocket(control, paths.socket)
     const shell = leases.find("shell")
@@ -121,7 +136,8 @@ async function start(settings: Settings, env: Env, log: Log): Promise<() => Prom
   async function beat(): Promise<{ isCalm: boolean }> {
     const storeState = await broker.settle()
     await writeEndpoint().catch((error: unknown) => log.error("endpoint_not_written", { message: messageOf(error) }))
-    broker.renewDue()
+    // Its calls to AWS may take their time; the next beat does not wait for them.
+    broker.beat().catch((error: unknown) => log.error("beat_failed", { message: messageOf(error) }))
     return { isCalm: storeState !== "locked" }
   }
   const stopHeart = heartbeat({ clock, random: Math.random, beat })

@@ -5,7 +5,7 @@ import * as v from "valibot"
 import type { StoreKind } from "./api.ts"
 import { errnoCode } from "./adapters/errno.ts"
 import { settingsInvalid } from "./core/errors.ts"
-import { similarName } from "./core/profiles.ts"
+import { similarName } from "./core/similar-name.ts"
 import { pathsFrom, type Paths } from "./paths.ts"
 
 type Env = Readonly<Record<string, string | undefined>>

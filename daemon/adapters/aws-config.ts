@@ -3,9 +3,13 @@ import { readFile, stat } from "node:fs/promises"
 import { homedir } from "node:os"
 import { join } from "node:path"
 import { CreddError } from "../core/errors.ts"
-import type { ProfileFiles, ProfileSection, ProfileSource } from "../core/ports.ts"
+import type { PlainKey, ProfileFiles, ProfileSection, ProfileSource } from "../core/ports.ts"
+import { breathe } from "./clock.ts"
 import { errnoCode } from "./errno.ts"
-import { parseIni, sectionWords, type IniSections } from "./ini.ts"
+import { parseIni, type IniSections } from "./ini.ts"
+import { shellWords } from "./shell-words.ts"
+
+type Keys = Readonly<Record<string, string>>
 
 export interface AwsFiles {
   readonly config: string
@@ -26,22 +30,28 @@ export function awsFilesFrom(env: Readonly<Record<string, string | undefined>>):
 const secretKeys = new Set(["aws_access_key_id", "aws_secret_access_key", "aws_session_token", "aws_security_token"])
 
 export function awsConfig(files: AwsFiles): ProfileSource {
-  let current: ProfileFiles = { sections: new Map() }
+  let current: ProfileFiles = { sections: new Map(), services: new Map() }
   let seen: string | undefined
+
+  async function fingerprints(): Promise<string> {
+    return `${await fingerprint(files.config)} ${await fingerprint(files.credentials)}`
+  }
 
   return {
     current: () => current,
     async reload() {
-      const now = `${await fingerprint(files.config)} ${await fingerprint(files.credentials)}`
+      const now = await fingerprints()
       if (now === seen) return false
       seen = now
       try {
         const [config, credentials] = await Promise.all([read(files.config), read(files.credentials)])
-        current = { sections: merge(config, credentials) }
+        current = await merge(config, credentials)
       } catch (error) {
         const why = error instanceof CreddError ? error.message : "the AWS config files cannot be read"
         current = { ...current, problem: why }
       }
+      // Written to while it was read: what was read may be half of it.
+      if ((await fingerprints()) !== now) seen = undefined
       return true
     },
   }
@@ -68,7 +78,7 @@ async function read(file: string): Promise<IniSections> {
       cause: error,
     })
   }
-  return parseIni(decode(bytes, file), file)
+  return await parseIni(decode(bytes, file), file)
 }
 
 function decode(bytes: Buffer, file: string): string {
@@ -79,31 +89,70 @@ function decode(bytes: Buffer, file: string): string {
   }
 }
 
-/** As botocore does: sections of the config file, then the credentials file's keys over them. */
-function merge(config: IniSections, credentials: IniSections): ReadonlyMap<string, ProfileSection> {
-  const all = new Map<string, Record<string, string>>()
+/** As botocore does: sections of the config file, then the credentials file's keys over them; then aws-vault's includes. */
+async function merge(
+  config: IniSections,
+  credentials: IniSections,
+): Promise<Pick<ProfileFiles, "sections" | "services">> {
+  const all = new Map<string, Merged>()
+  const services = new Map<string, Keys>()
   for (const [header, keys] of config) {
-    const name = configProfile(header)
-    if (name !== undefined) all.set(name, { ...keys })
+    const profile = header === "default" ? header : nameAfter("profile", header)
+    const service = nameAfter("services", header)
+    if (profile !== undefined) all.set(profile, { keys, credentialsKey: "none", configKey: plainKey(keys) })
+    else if (service !== undefined) services.set(service, keys)
   }
-  for (const [name, keys] of credentials) all.set(name, { ...all.get(name), ...keys })
-  return new Map([...all].map(([name, keys]) => [name, section(name, keys)]))
+  for (const [name, keys] of credentials) {
+    const { keys: below, configKey = "none" } = all.get(name) ?? {}
+    all.set(name, { keys: { ...below, ...keys }, credentialsKey: plainKey(keys), configKey })
+  }
+  await breathe()
+  const sections = new Map<string, ProfileSection>()
+  for (const [name, merged] of all) {
+    sections.set(name, { name, ...merged, keys: shown(included(name, all)) })
+    if (sections.size % sliceSections === 0) await breathe()
+  }
+  return { services, sections }
 }
 
-function configProfile(header: string): string | undefined {
-  if (header === "default") return header
-  if (!header.startsWith("profile")) return undefined
-  const words = sectionWords(header)
+const sliceSections = 500
+
+interface Merged {
+  readonly keys: Keys
+  readonly credentialsKey: PlainKey
+  readonly configKey: PlainKey
+}
+
+/** The last `[profile "a"]` or `[profile a]` counts; a name that a shell could not split is no profile. */
+function nameAfter(word: string, header: string): string | undefined {
+  if (!header.startsWith(word)) return undefined
+  const words = shellWords(header)
   return words?.length === 2 ? words[1] : undefined
 }
 
-function section(name: string, keys: Readonly<Record<string, string>>): ProfileSection {
-  return {
-    name,
-    keys: Object.fromEntries(Object.entries(keys).filter(([key, value]) => !secretKeys.has(key) && value !== "")),
-    hasStaticKey:
-      keys["aws_access_key_id"] !== undefined &&
-      keys["aws_secret_access_key"] !== undefined &&
-      keys["aws_session_token"] === undefined,
+/** `include_profile`, aws-vault's: what a profile does not say itself, it takes from the one that it includes. */
+function included(name: string, all: ReadonlyMap<string, Merged>): Keys {
+  const taken = new Set<string>()
+  let keys: Keys = {}
+  for (let at: string | undefined = name; at !== undefined && !taken.has(at);) {
+    taken.add(at)
+    const own: Keys = all.get(at)?.keys ?? {}
+    keys = taken.size === 1 ? own : { ...own, ...keys }
+    at = own["include_profile"]
   }
+  return keys
+}
+
+function shown(keys: Keys): Keys {
+  const names = Object.keys(keys)
+  if (!names.some((name) => secretKeys.has(name) || keys[name] === "")) return keys
+  return Object.fromEntries(names.flatMap((name) => (secretKeys.has(name) || !keys[name] ? [] : [[name, keys[name]]])))
+}
+
+function plainKey(keys: Keys): PlainKey {
+  const has = (name: string): boolean => keys[name] !== undefined
+  if (!has("aws_access_key_id") && !has("aws_secret_access_key")) return "none"
+  if (!has("aws_access_key_id")) return "secret-only"
+  if (!has("aws_secret_access_key")) return "half"
+  return has("aws_session_token") || has("aws_security_token") ? "temporary" : "whole"
 }

@@ -1,5 +1,11 @@
 /** The machine's clock, mended by AWS's: expirations are reckoned in AWS's time, so a skewed clock serves nothing dead. */
+import { setImmediate } from "node:timers/promises"
 import type { Clock } from "../core/ports.ts"
+
+/** Lets whoever waits have a turn: for long work, between its slices. */
+export async function breathe(): Promise<void> {
+  await setImmediate()
+}
 
 export interface AwsClock extends Clock {
   /** Takes the `Date` header of an answer that took `tookMs` to come. */
@@ -11,11 +17,43 @@ export interface AwsClock extends Clock {
 /** `Date` has whole seconds and travels for a while: smaller differences are noise. */
 const noiseMs = 2_000
 
-export function systemClock(): AwsClock {
+export interface MachineTime {
+  /** Epoch milliseconds, which a person or NTP can set. */
+  readonly wall: () => number
+  /** Milliseconds that only go forward, and stand still while the machine sleeps. */
+  readonly steady: () => number
+}
+
+const machineTime: MachineTime = { wall: Date.now, steady: () => performance.now() }
+
+export function systemClock({ wall, steady }: MachineTime = machineTime): AwsClock {
   let offset = 0
+  let between = wall() - steady()
+  let isDoubtful = true
+
+  /** Notices a jump of the wall clock: a sleep forward, or somebody who set it. */
+  function look(): number {
+    const now = wall()
+    const jump = now - steady() - between
+    if (Math.abs(jump) > noiseMs) {
+      between += jump
+      isDoubtful = true
+      // Time never goes back, so a clock that does was set; one that went forward may have slept, and is believed.
+      if (jump < 0) offset -= jump
+    }
+    return now
+  }
+
   return {
-    now: () => Date.now() + offset,
-    offsetMs: () => offset,
+    now: () => look() + offset,
+    isDoubtful() {
+      look()
+      return isDoubtful
+    },
+    offsetMs() {
+      look()
+      return offset
+    },
     after(ms, callback) {
       const timer = setTimeout(callback, ms)
       return () => clearTimeout(timer)
@@ -23,8 +61,9 @@ export function systemClock(): AwsClock {
     observe(awsDate, tookMs) {
       const aws = Date.parse(awsDate)
       if (Number.isNaN(aws)) return
-      const difference = aws + 500 + tookMs / 2 - Date.now()
+      const difference = aws + 500 + tookMs / 2 - look()
       offset = Math.abs(difference) < noiseMs + tookMs ? 0 : difference
+      isDoubtful = false
     },
   }
 }

@@ -4,6 +4,7 @@
  * word, knows no line numbers, and drops sections whose names hold spaces or letters beyond ASCII.
  */
 import { configMalformed } from "../core/errors.ts"
+import { breathe } from "./clock.ts"
 
 /** Section name to its keys; nested blocks (`s3 =` and indented lines) are left as `name.key`. */
 export type IniSections = ReadonlyMap<string, Readonly<Record<string, string>>>
@@ -11,13 +12,18 @@ export type IniSections = ReadonlyMap<string, Readonly<Record<string, string>>>
 const sectionLine = /^\[(.+)\]/
 const keyLine = /^(.*?)\s*[=:]\s*(.*)$/
 
+/** The parser's own section, whose keys all others have too (not `[default]`, which is a profile). */
+const defaultsName = "DEFAULT"
+
+const sliceLines = 2_000
+
 interface OpenKey {
   readonly name: string
   readonly lines: string[]
 }
 
 /** Throws `ConfigMalformed` with the file and line of the first thing that botocore would refuse too. */
-export function parseIni(text: string, file: string): IniSections {
+export async function parseIni(text: string, file: string): Promise<IniSections> {
   const sections = new Map<string, Record<string, string>>()
   let section: Record<string, string> | undefined
   let open: OpenKey | undefined
@@ -29,25 +35,29 @@ export function parseIni(text: string, file: string): IniSections {
   }
 
   const lines = text.replace(/^\uFEFF/, "").split(/\r\n|\n|\r/)
-  lines.forEach((raw, index) => {
+  for (const [index, raw] of lines.entries()) {
+    // A file of thousands of profiles must not hold up those who are served.
+    if (index % sliceLines === sliceLines - 1) await breathe()
     const line = index + 1
     const value = raw.trim()
-    if (value === "" || value.startsWith("#") || value.startsWith(";")) return
+    if (value === "" || value.startsWith("#") || value.startsWith(";")) continue
     const depth = raw.length - raw.trimStart().length
     if (open !== undefined && depth > indent) {
       open.lines.push(value)
-      return
+      continue
     }
     close(line)
     indent = depth
     const header = sectionLine.exec(value)?.[1]
     if (header !== undefined) {
-      if (sections.has(header)) throw configMalformed(file, line, `section [${header}] is there twice`)
+      if (sections.has(header) && header !== defaultsName) {
+        throw configMalformed(file, line, `section [${header}] is there twice`)
+      }
       // Without a prototype: a key may be called "constructor".
-      const made: Record<string, string> = Object.create(null)
+      const made: Record<string, string> = sections.get(header) ?? Object.create(null)
       section = made
       sections.set(header, made)
-      return
+      continue
     }
     if (section === undefined) throw configMalformed(file, line, "a key before the first [section]")
     const [, key, first] = keyLine.exec(value) ?? []
@@ -59,9 +69,16 @@ export function parseIni(text: string, file: string): IniSections {
     if (name in section) throw configMalformed(file, line, `key ${name} is there twice in its section`)
     section[name] = ""
     open = { name, lines: [first] }
-  })
+  }
   close(lines.length)
-  return sections
+  return withDefaults(sections)
+}
+
+function withDefaults(sections: Map<string, Record<string, string>>): IniSections {
+  const defaults = sections.get(defaultsName)
+  if (defaults === undefined) return sections
+  sections.delete(defaultsName)
+  return new Map([...sections].map(([name, keys]) => [name, { ...defaults, ...keys }]))
 }
 
 function assign(section: Record<string, string>, open: OpenKey, file: string, line: number): void {
@@ -73,32 +90,4 @@ function assign(section: Record<string, string>, open: OpenKey, file: string, li
     if (at === -1) throw configMalformed(file, line - 1, `under ${open.name}, a line without "="`)
     section[`${open.name}.${nested.slice(0, at).trim()}`] = nested.slice(at + 1).trim()
   }
-}
-
-/** The words of a section name as a POSIX shell splits them (`profile "a b"`), or undefined where it would not close. */
-export function sectionWords(header: string): readonly string[] | undefined {
-  const words: string[] = []
-  let current: string | undefined
-  let quote: string | undefined
-  for (let i = 0; i < header.length; i += 1) {
-    const char = header.charAt(i)
-    if (quote === undefined && /\s/.test(char)) {
-      if (current !== undefined) words.push(current)
-      current = undefined
-    } else if (char === "\\" && quote !== "'") {
-      i += 1
-      if (i >= header.length) return undefined
-      const escaped = header.charAt(i)
-      current = (current ?? "") + (quote === '"' && !['"', "\\"].includes(escaped) ? `\\${escaped}` : escaped)
-    } else if (quote === undefined && (char === '"' || char === "'")) {
-      quote = char
-      current ??= ""
-    } else if (char === quote) {
-      quote = undefined
-    } else {
-      current = (current ?? "") + char
-    }
-  }
-  if (quote !== undefined) return undefined
-  return current === undefined ? words : [...words, current]
 }

@@ -31,6 +31,7 @@ const sessionRecord = v.object({
   accountId: v.string(),
   arn: v.string(),
   startedAt: v.number(),
+  isEndTold: v.exactOptional(v.boolean()),
 })
 
 const newerRecord = v.pipe(v.string(), v.parseJson(), v.object({ version: v.pipe(v.number(), v.gtValue(version)) }))
@@ -110,6 +111,7 @@ function sessionFrom(record: v.InferOutput<typeof sessionRecord>): MfaSession {
     accountId,
     arn,
     startedAt,
+    isEndTold,
   } = record
   const credentials: Credentials = {
     accessKeyId,
@@ -118,7 +120,8 @@ function sessionFrom(record: v.InferOutput<typeof sessionRecord>): MfaSession {
     expiration,
     accountId,
   }
-  return { sourceProfile, credentials, mfaSerial, accountId, arn, startedAt }
+  const told = isEndTold === undefined ? {} : { isEndTold }
+  return { sourceProfile, credentials, mfaSerial, accountId, arn, startedAt, ...told }
 }
 
 function parsed<T extends v.GenericSchema>(schema: T, item: Secret, name: string): v.InferOutput<T> {

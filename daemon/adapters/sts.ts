@@ -10,6 +10,8 @@ import {
   accessDenied,
   accessKeyRejected,
   mfaCodeRejected,
+  policyDenied,
+  regionDisabled,
   stsRefused,
   stsUnavailable,
 } from "../core/errors.ts"
@@ -42,6 +44,9 @@ export function awsSts({ clock, http }: StsOptions): Sts {
     const client = new loaded.STSClient({
       region: target.region,
       ...(target.endpoint === undefined ? {} : { endpoint: checkedEndpoint(target.endpoint) }),
+      useGlobalEndpoint: target.isGlobal === true,
+      useFipsEndpoint: target.fips === true,
+      useDualstackEndpoint: target.dualstack === true,
       credentials: {
         accessKeyId: as.accessKeyId,
         secretAccessKey: as.secretAccessKey.reveal(),
@@ -105,6 +110,9 @@ export function awsSts({ clock, http }: StsOptions): Sts {
             RoleSessionName: request.roleSessionName,
             DurationSeconds: request.durationSeconds,
             ExternalId: request.externalId,
+            SourceIdentity: request.sourceIdentity,
+            Tags: request.tags?.map(({ key, value }) => ({ Key: key, Value: value })),
+            TransitiveTagKeys: request.transitiveTagKeys?.slice(),
           }),
         ),
       )
@@ -182,10 +190,14 @@ function translate(error: unknown, { as, target, what }: Call): CreddError {
     return accessKeyRejected("sessionToken" in as ? "the session" : "the access key", error)
   }
   if (error.name === "AccessDenied" || error.name === "AccessDeniedException") {
-    return error.message.startsWith("MultiFactorAuthentication failed")
-      ? mfaCodeRejected(what, error)
-      : accessDenied(what, error)
+    if (error.message.startsWith("MultiFactorAuthentication failed")) return mfaCodeRejected(what, error)
+    const policy = /(?:because (no .{1,60}? policy allows)|with an (explicit deny in an? .{1,60}? policy))/.exec(
+      error.message,
+    )
+    const why = policy?.[1] ?? policy?.[2]
+    return why === undefined ? accessDenied(what, error) : policyDenied(what, why.replace("allows", "allows it"), error)
   }
+  if (error.name === "RegionDisabledException") return regionDisabled(region, error)
   return error.name === "Unknown" || error.name === "UnknownError"
     ? stsUnavailable(region, `it answered ${status} without a reason`, { cause: error })
     : stsRefused(what, error.message.slice(0, 160), error)

@@ -1,51 +1,44 @@
 /**
- * From a profile to credentials, and every command that changes what is served. Holds one Refreshing for each role in
- * use; the MFA sessions beneath them are in `sessions.ts`.
+ * From a profile to credentials, and every command that changes what is served. The MFA sessions are in `sessions.ts`,
+ * the role sessions above them in `roles.ts`.
  */
 import type { Identity, LoginPlan, SessionStatus } from "../api.ts"
-import {
-  isoSeconds,
-  maskedKeyId,
-  type AccessKey,
-  type Credentials,
-  type KeptAccessKey,
-  type Provider,
-} from "./credentials.ts"
+import { isoSeconds, maskedKeyId, type AccessKey, type Credentials, type KeptAccessKey } from "./credentials.ts"
 import {
   CreddError,
-  accessDenied,
   accessKeyMissing,
   durationOutOfRange,
+  loginCommand,
+  loginNotNeeded,
   loginUnanswered,
   mfaCodeMalformed,
   mfaCodeRejected,
   mfaSerialMissing,
   profileNotFound,
   profileUnsupported,
-  sessionRejected,
 } from "./errors.ts"
 import { createMfaCodes } from "./mfa-codes.ts"
-import type { Clock, Log, ProfileSource, SecretStore, Sts } from "./ports.ts"
+import { outside } from "./outside.ts"
+import type { Clock, Log, Notify, OutsideCredentials, ProfileSource, SecretStore, Sts } from "./ports.ts"
 import { profileStatus, type ServedStatus } from "./profile-status.ts"
 import {
+  baseOf,
   profilesOf,
   resolveProfiles,
-  similarName,
   type Profile,
   type ProfileDefaults,
-  type RoleProfile,
   type ServableProfile,
+  type SessionProfile,
 } from "./profiles.ts"
-import { refreshing, type Refreshing } from "./refreshing.ts"
-import { roleSession } from "./role-session.ts"
+import { createRoles } from "./roles.ts"
+import { endingIn, endingText, warnOfEnds } from "./session-warning.ts"
 import { createSessions, type StoreState } from "./sessions.ts"
-
-const minutes = 60_000
+import { similarName } from "./similar-name.ts"
+import { stsTarget } from "./sts-target.ts"
+import { createTimeCheck } from "./time-check.ts"
 
 /** SDKs give up on a container endpoint after 1 s; a caller is answered well before that. */
 const patienceMs = 700
-/** A role that nobody has asked for in this long is not renewed; its next caller pays one STS call. */
-const idleMs = 90 * minutes
 const sessionSeconds = { least: 900, most: 129_600 }
 
 export interface BrokerOptions {
@@ -53,8 +46,12 @@ export interface BrokerOptions {
   readonly sts: Sts
   readonly store: SecretStore
   readonly source: ProfileSource
+  readonly outside: OutsideCredentials
+  readonly notify: Notify
   readonly defaults: ProfileDefaults
   readonly log: Log
+  /** Lets others run between two slices of long work. */
+  readonly breathe: () => Promise<void>
   /** 0 to 1, for jitter. */
   readonly random: () => number
 }
@@ -66,6 +63,8 @@ export interface NewAccessKey extends AccessKey {
 export interface Broker {
   /** Reads what the store and the AWS files hold, or tries again; tells how the store is. */
   settle(): Promise<StoreState>
+  /** Looks whether the AWS files have changed. */
+  reread(): Promise<void>
   profiles(): ReadonlyMap<string, Profile>
   /** Whole, unexpired credentials within the SDKs' patience, or a CreddError. */
   credentialsFor(profile: string): Promise<Credentials>
@@ -78,8 +77,8 @@ export interface Broker {
   whoami(profile: string): Promise<{ readonly identity: Identity; readonly expiration: number }>
   addAccessKey(profile: string, key: NewAccessKey): Promise<Identity>
   removeAccessKey(profile: string): Promise<readonly string[]>
-  /** Renews what is in use and due. Called by the heartbeat. */
-  renewDue(): void
+  /** One pulse: asks AWS for the time where it is in doubt, renews what is due, tells of sessions that end soon. */
+  beat(): Promise<void>
   status(): BrokerStatus
 }
 
@@ -101,86 +100,55 @@ export interface BrokerStatus {
   readonly warnings: readonly string[]
 }
 
-interface RoleInUse {
-  readonly refreshing: Refreshing
-  /** What it was made from: when the config file changes a role, the old credentials are not the new role's. */
-  profile: RoleProfile
-  lastUsedAt: number
-}
-
 export function createBroker(options: BrokerOptions): Broker {
-  const { clock, sts, store, source, defaults, log, random } = options
+  const { clock, sts, store, source, defaults, notify, log, random, breathe } = options
   const sessions = createSessions(store, clock, log)
-  const roles = new Map<string, RoleInUse>()
+  const roles = createRoles({ clock, sts, sessions, log, random, outside: outside(options.outside, clock) })
+  const timeCheck = createTimeCheck({ clock, sts, sessions, targetOf: (name) => sessionTarget(name) })
   const mfaCodes = createMfaCodes(clock)
   /** One change to a source profile at a time: two logins at once must not race for the same code. */
   const turns = new Map<string, Promise<unknown>>()
   let accessKeyProfiles: readonly string[] = []
-  let resolved:
-    | { readonly from: unknown; readonly keys: unknown; readonly profiles: ReadonlyMap<string, Profile> }
-    | undefined
+  let profiles: ReadonlyMap<string, Profile> = new Map()
+  let reading: Promise<void> = Promise.resolve()
 
-  function profiles(): ReadonlyMap<string, Profile> {
-    const files = source.current()
-    if (resolved === undefined || resolved.from !== files || resolved.keys !== accessKeyProfiles) {
-      resolved = {
-        from: files,
-        keys: accessKeyProfiles,
-        profiles: resolveProfiles(files.sections, accessKeyProfiles, defaults),
-      }
-    }
-    return resolved.profiles
+  /** Looks at the AWS files and resolves their profiles anew where they changed; one reading at a time. */
+  async function reread(isKeyChanged = false): Promise<void> {
+    const before = reading
+    reading = (async () => {
+      await before.catch(() => undefined)
+      if (!(await source.reload()) && !isKeyChanged) return
+      const files = source.current()
+      profiles = await resolveProfiles(files, accessKeyProfiles, defaults, breathe)
+      if (files.problem === undefined) log.info("config_read", { profiles: profiles.size })
+      else log.warn("config_unreadable", { problem: files.problem })
+    })()
+    await reading
+  }
+
+  async function setAccessKeyProfiles(names: readonly string[]): Promise<void> {
+    const isChanged = names.join("\0") !== accessKeyProfiles.join("\0")
+    accessKeyProfiles = names
+    await reread(isChanged)
   }
 
   function servable(name: string): ServableProfile {
-    const profile = profiles().get(name)
-    if (profile === undefined) throw profileNotFound(name, similarName(name, profiles().keys()))
+    const profile = profiles.get(name)
+    if (profile === undefined) throw profileNotFound(name, similarName(name, profiles.keys()))
     if (profile.kind === "unsupported") throw profileUnsupported(name, profile.reason)
     return profile
   }
 
-  function roleInUse(profile: RoleProfile): RoleInUse {
-    const known = roles.get(profile.name)
-    if (known !== undefined && isSameRole(known, profile)) return known
-    const made: RoleInUse = {
-      profile,
-      lastUsedAt: clock.now(),
-      refreshing: refreshing(assumed(profile), {
-        clock,
-        random,
-        onRenewed: ({ accessKeyId, expiration }) =>
-          log.info("credentials_renewed", {
-            profile: profile.name,
-            keyId: maskedKeyId(accessKeyId),
-            expiration: isoSeconds(expiration),
-          }),
-        onRenewalFailure: (error) => log.warn("renewal_failed", { profile: profile.name, ...reason(error) }),
-      }),
-    }
-    roles.set(profile.name, made)
-    return made
+  /** Where the calls go that concern a session itself. */
+  function sessionTarget(sourceProfile: string): SessionProfile["target"] {
+    const profile = profiles.get(sourceProfile)
+    const base = profile === undefined || profile.kind === "unsupported" ? undefined : baseOf(profile)
+    return base?.kind === "session" ? base.target : fallbackTarget()
   }
 
-  /** The credentials that a role above is assumed with. Waits as long as it takes: no caller waits here. */
-  async function below(profile: ServableProfile): Promise<Credentials> {
+  async function held(profile: ServableProfile): Promise<Credentials> {
     if (profile.kind === "session") return sessions.credentials(profile.sourceProfile)
-    return await roleInUse(profile).refreshing.get()
-  }
-
-  /** AssumeRole, and what its outcome means for the session below: one that AWS calls dead is dead for all. */
-  function assumed(profile: RoleProfile): Provider<Credentials> {
-    return async () => {
-      const credentials = await below(profile.above)
-      try {
-        return await roleSession(async () => credentials, profile, sts)()
-      } catch (error) {
-        if (!(error instanceof CreddError) || error.code !== "AccessKeyRejected") throw error
-        if (profile.above.kind === "role")
-          throw accessDenied(`the credentials of profile "${profile.above.name}"`, error)
-        sessions.reject(profile.sourceProfile, credentials)
-        throw sessionRejected(profile.sourceProfile)
-      }
-    }
+    return await roles.credentials(profile, patienceMs)
   }
 
   async function inTurn<T>(sourceProfile: string, work: () => Promise<T>): Promise<T> {
@@ -194,6 +162,7 @@ export function createBroker(options: BrokerOptions): Broker {
   }
 
   async function keyAndSerial(profile: ServableProfile): Promise<{ key: KeptAccessKey; mfaSerial: string }> {
+    if (baseOf(profile).kind === "outside") throw loginNotNeeded(profile.name)
     const key = await store.readAccessKey(profile.sourceProfile)
     if (key === undefined) throw accessKeyMissing(profile.sourceProfile)
     const mfaSerial = profile.mfaSerial ?? key.mfaSerial
@@ -208,7 +177,7 @@ export function createBroker(options: BrokerOptions): Broker {
     const { sourceProfile } = profile
     return await inTurn(sourceProfile, async () => {
       const { key, mfaSerial } = await keyAndSerial(profile)
-      const { target } = baseOf(profile)
+      const target = sessionTarget(sourceProfile)
       // Proves the key and learns AWS's time, so that the code is not spent on a dead key, a wrong clock or no network.
       const { accountId, arn } = await sts.getCallerIdentity(key, target)
       mfaCodes.spend(sourceProfile, mfaSerial, mfaCode)
@@ -228,17 +197,15 @@ export function createBroker(options: BrokerOptions): Broker {
         arn,
         startedAt,
       })
-      const served = profilesOf(sourceProfile, profiles())
-      // What was refused for want of a session may be asked for again at once.
-      for (const { name: servedName } of served) roles.get(servedName)?.refreshing.retry()
+      const served = profilesOf(sourceProfile, profiles)
+      roles.retry(served.map((each) => each.name))
       log.info("login", { profile: sourceProfile, expiration: isoSeconds(credentials.expiration) })
       return { session: sessions.status(sourceProfile), profiles: served.map((each) => each.name), warnings }
     })
   }
 
   async function end(sourceProfiles: readonly string[]): Promise<LogoutOutcome> {
-    const gone = new Set(sourceProfiles)
-    for (const [name, role] of roles) if (gone.has(role.profile.sourceProfile)) roles.delete(name)
+    roles.forget(new Set(sourceProfiles))
     const warnings = await sessions.end(sourceProfiles)
     log.info("logout", { profiles: sourceProfiles })
     return { sourceProfiles, warnings }
@@ -246,21 +213,27 @@ export function createBroker(options: BrokerOptions): Broker {
 
   return {
     async settle() {
+      await reread()
       try {
-        await source.reload()
-        accessKeyProfiles = await store.accessKeyProfiles()
+        await setAccessKeyProfiles(await store.accessKeyProfiles())
       } catch (error) {
         log.debug("store_unreadable", () => reason(error))
       }
       return await sessions.settle()
     },
-    profiles,
+    reread,
+    profiles: () => profiles,
     async credentialsFor(name) {
+      // Somebody who has just written a profile down need not wait for the next pulse.
+      if (!profiles.has(name)) await reread()
       const profile = servable(name)
-      if (profile.kind === "session") return sessions.credentials(profile.sourceProfile)
-      const role = roleInUse(profile)
-      role.lastUsedAt = clock.now()
-      return await role.refreshing.get(patienceMs)
+      try {
+        return await held(profile)
+      } catch (error) {
+        // A clock that was set forward makes every session look ended: AWS is asked before that is said.
+        if (!isOver(error) || !(await timeCheck.sureWithin(patienceMs))) throw error
+        return await held(profile)
+      }
     },
     async loginPlan(name) {
       const profile = servable(name)
@@ -282,21 +255,17 @@ export function createBroker(options: BrokerOptions): Broker {
     },
     async refresh(name) {
       const profile = servable(name)
-      if (profile.kind === "session") return sessions.credentials(profile.sourceProfile)
-      const role = roleInUse(profile)
-      role.lastUsedAt = clock.now()
-      return await role.refreshing.renew()
+      await timeCheck.sure()
+      return profile.kind === "session" ? sessions.credentials(profile.sourceProfile) : await roles.renew(profile)
     },
     async whoami(name) {
       const profile = servable(name)
-      const credentials = await below(profile)
+      const credentials = profile.kind === "session" ? sessions.credentials(name) : await roles.held(profile)
       return { identity: await sts.getCallerIdentity(credentials, profile.target), expiration: credentials.expiration }
     },
     async addAccessKey(name, { accessKeyId, secretAccessKey, mfaSerial }) {
       return await inTurn(name, async () => {
-        const known = profiles().get(name)
-        const target = known === undefined || known.kind === "unsupported" ? fallbackTarget() : baseOf(known).target
-        const identity = await sts.getCallerIdentity({ accessKeyId, secretAccessKey }, target)
+        const identity = await sts.getCallerIdentity({ accessKeyId, secretAccessKey }, sessionTarget(name))
         const kept = {
           accessKeyId,
           secretAccessKey,
@@ -306,7 +275,7 @@ export function createBroker(options: BrokerOptions): Broker {
           ...(mfaSerial === undefined ? {} : { mfaSerial }),
         }
         await store.writeAccessKey(name, kept)
-        accessKeyProfiles = [...new Set([...accessKeyProfiles, name])]
+        await setAccessKeyProfiles([...new Set([...accessKeyProfiles, name])])
         log.info("access_key_added", { profile: name, keyId: maskedKeyId(accessKeyId) })
         return identity
       })
@@ -316,46 +285,45 @@ export function createBroker(options: BrokerOptions): Broker {
         if (!(await store.accessKeyProfiles()).includes(name)) throw accessKeyMissing(name)
         const { warnings } = await end([name])
         await store.removeAccessKey(name)
-        accessKeyProfiles = accessKeyProfiles.filter((each) => each !== name)
+        await setAccessKeyProfiles(accessKeyProfiles.filter((each) => each !== name))
         log.info("access_key_removed", { profile: name })
         return warnings
       })
     },
-    renewDue() {
-      for (const role of roles.values()) {
-        if (clock.now() - role.lastUsedAt < idleMs) role.refreshing.renewIfDue()
-      }
+    async beat() {
+      await timeCheck.sure()
+      roles.renewDue((name) => profiles.has(name))
+      await warnOfEnds({ sessions, clock, notify, log })
     },
     status() {
-      const all = [...profiles().values()]
-      const sources = all.flatMap((profile) => (profile.kind === "unsupported" ? [] : [profile.sourceProfile]))
+      const all = [...profiles.values()]
+      const sources = all.flatMap((profile) =>
+        profile.kind !== "unsupported" && baseOf(profile).kind === "session" ? [profile.sourceProfile] : [],
+      )
       const { problem } = source.current()
+      const ending = sessions.alive().flatMap((session) => {
+        const leftMs = endingIn(session, clock.now())
+        return leftMs === undefined
+          ? []
+          : [`${endingText(session, leftMs)}; run: ${loginCommand(session.sourceProfile)}`]
+      })
       return {
         storeState: sessions.storeState(),
         sessions: [...new Set([...sources, ...sessions.sourceProfiles()])].map((name) => sessions.status(name)),
-        profiles: all.map((profile) => profileStatus(profile, sessions.status, roles.get(profile.name)?.refreshing)),
-        warnings: problem === undefined ? [] : [problem],
+        profiles: all.map((profile) => profileStatus(profile, sessions.status, roles.standing(profile.name))),
+        warnings: [...(problem === undefined ? [] : [problem]), ...ending],
       }
     },
   }
 
-  function fallbackTarget(): ServableProfile["target"] {
-    const { region = "us-east-1", endpoint } = defaults
-    return endpoint === undefined ? { region } : { region, endpoint }
+  function fallbackTarget(): SessionProfile["target"] {
+    const target = stsTarget({ keys: {}, services: new Map(), defaults })
+    return "problem" in target ? { region: "us-east-1" } : target
   }
 }
 
-/** The same object on the hot path; after the files were read again, the same in every part. */
-function isSameRole(known: RoleInUse, profile: RoleProfile): boolean {
-  if (known.profile === profile) return true
-  if (JSON.stringify(known.profile) !== JSON.stringify(profile)) return false
-  known.profile = profile
-  return true
-}
-
-/** The profile at the bottom of the chain: the one with the access key. */
-function baseOf(profile: ServableProfile): ServableProfile {
-  return profile.kind === "role" ? baseOf(profile.above) : profile
+function isOver(error: unknown): boolean {
+  return error instanceof CreddError && error.code === "SessionExpired"
 }
 
 function reason(error: unknown): { readonly code: string; readonly message: string } {

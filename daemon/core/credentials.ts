@@ -37,6 +37,8 @@ export interface MfaSession {
   readonly accountId: string
   readonly arn: string
   readonly startedAt: number
+  /** Whether a person was told that it ends soon. */
+  readonly isEndTold?: boolean
 }
 
 /** The last four characters, as AWS's own tools mask a key id. */

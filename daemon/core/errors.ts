@@ -8,6 +8,7 @@ interface Details {
   readonly hint?: string | undefined
   readonly cause?: unknown
   readonly retryAfterMs?: number | undefined
+  readonly isUnexplained?: boolean
 }
 
 export class CreddError extends Error {
@@ -15,6 +16,8 @@ export class CreddError extends Error {
   readonly hint: string | undefined
   /** How long AWS asked to be left alone, where it did. */
   readonly retryAfterMs: number | undefined
+  /** AWS said no and not why: a trust policy's conditions are never told. */
+  readonly isUnexplained: boolean
 
   constructor(code: ErrorCode, message: string, details: Details = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause })
@@ -22,12 +25,17 @@ export class CreddError extends Error {
     this.code = code
     this.hint = details.hint
     this.retryAfterMs = details.retryAfterMs
+    this.isUnexplained = details.isUnexplained === true
   }
 }
 
 /** Whether asking AWS again later may help. Everything else is final until a person acts. */
 export function isPassing(error: unknown): boolean {
   return error instanceof CreddError && error.code === "Unavailable"
+}
+
+export function isUnexplained(error: unknown): boolean {
+  return error instanceof CreddError && error.isUnexplained
 }
 
 /** Found out without asking AWS: asking again costs nothing, and a person may have mended it a moment ago. */
@@ -65,6 +73,28 @@ export const sessionExpired = (sourceProfile: string, endedAt: number): CreddErr
 export const sessionRejected = (sourceProfile: string): CreddError =>
   new CreddError("SessionExpired", `AWS no longer accepts the MFA session for profile "${sourceProfile}"`, {
     hint: login(sourceProfile),
+  })
+
+/** The role took this session before and does not take it any more: its policy limits `aws:MultiFactorAuthAge`. */
+export const mfaTooOld = (roleArn: string, sourceProfile: string, cause: unknown): CreddError =>
+  new CreddError("MfaTooOld", `role ${roleArn} wants a fresher MFA login`, { hint: login(sourceProfile), cause })
+
+export const mfaMaybeTooOld = (roleArn: string, sourceProfile: string, ageMs: number, cause: unknown): CreddError =>
+  new CreddError("AccessDenied", `AWS refused role ${roleArn}; it may want a fresher login than ${age(ageMs)} ago`, {
+    hint: `${login(sourceProfile)}, or check its trust policy`,
+    cause,
+  })
+
+/** A session from the global endpoint (`sts_regional_endpoints = legacy`) is not taken by opt-in regions. */
+export const sessionNotTaken = (roleArn: string, region: string, cause: unknown): CreddError =>
+  new CreddError("AccessDenied", `STS in ${region} does not take the MFA session for role ${roleArn}`, {
+    hint: "set sts_regional_endpoints = regional for the source profile, then run: credd login",
+    cause,
+  })
+
+export const loginNotNeeded = (profile: string): CreddError =>
+  new CreddError("UsageWrong", `profile "${profile}" needs no login: its source brings credentials of its own`, {
+    hint: `run: credd whoami ${word(profile)}`,
   })
 
 export const profileRequired = (names: readonly string[]): CreddError =>
@@ -223,7 +253,23 @@ export const requestMalformed = (why: string): CreddError => new CreddError("Req
 export const accessDenied = (what: string, cause: unknown): CreddError =>
   new CreddError("AccessDenied", `AWS refused ${what}`, {
     hint: "run: credd whoami, and check the role's trust policy",
+    isUnexplained: true,
     cause,
+  })
+
+/** AWS names the kind of policy that stands in the way. */
+export const policyDenied = (what: string, why: string, cause: unknown): CreddError =>
+  new CreddError("AccessDenied", `AWS refused ${what}: ${why}`, { hint: "run: credd whoami", cause })
+
+export const regionDisabled = (region: string, cause: unknown): CreddError =>
+  new CreddError("AccessDenied", `STS is switched off in region ${region} for this account`, {
+    hint: `set another region for the profile, or run: aws account enable-region --region-name ${region}`,
+    cause,
+  })
+
+export const sourceFailed = (what: string, why: string): CreddError =>
+  new CreddError("SourceFailed", `could not get credentials from ${what}: ${why}`, {
+    hint: "run that command by hand; run: credd status",
   })
 
 export const stsRefused = (what: string, why: string, cause: unknown): CreddError =>
@@ -273,7 +319,7 @@ function word(name: string): string {
   return /^[\w@%+=:,./-]+$/.test(name) ? name : `'${name.replaceAll("'", `'\\''`)}'`
 }
 
-function loginCommand(profile: string): string {
+export function loginCommand(profile: string): string {
   return `credd login ${word(profile)}`
 }
 
@@ -281,7 +327,13 @@ function login(profile: string): string {
   return `run: ${loginCommand(profile)}`
 }
 
-function clockTime(epochMs: number): string {
+function age(ms: number): string {
+  const minutes = Math.round(ms / 60_000)
+  return minutes < 120 ? `${minutes} min` : `${Math.round(minutes / 60)} h`
+}
+
+/** `17:40`, by the clock on the wall. */
+export function clockTime(epochMs: number): string {
   const at = new Date(epochMs)
   return `${String(at.getHours()).padStart(2, "0")}:${String(at.getMinutes()).padStart(2, "0")}`
 }

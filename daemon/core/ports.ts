@@ -5,6 +5,8 @@ import type { AccessKey, Credentials, KeptAccessKey, MfaSession } from "./creden
 export interface Clock {
   /** AWS's time as far as it is known (this machine's, mended by the `Date` of STS answers), in epoch milliseconds. */
   now(): number
+  /** Whether the time is a guess: AWS has not told it since the start, a sleep, or a hand at the machine's clock. */
+  isDoubtful(): boolean
   /** Calls back once, after `ms` of this machine's time. Returns what cancels it. */
   after(ms: number, callback: () => void): () => void
 }
@@ -14,6 +16,10 @@ export interface StsTarget {
   readonly region: string
   /** From `AWS_ENDPOINT_URL_STS` or the config file; AWS's regional endpoint when absent. */
   readonly endpoint?: string
+  /** `sts_regional_endpoints = legacy`: the global endpoint, for the regions that once had no other. */
+  readonly isGlobal?: boolean
+  readonly fips?: boolean
+  readonly dualstack?: boolean
 }
 
 export interface SessionRequest {
@@ -27,6 +33,9 @@ export interface RoleRequest {
   readonly roleSessionName: string
   readonly durationSeconds: number
   readonly externalId?: string
+  readonly sourceIdentity?: string
+  readonly tags?: readonly { readonly key: string; readonly value: string }[]
+  readonly transitiveTagKeys?: readonly string[]
 }
 
 /**
@@ -37,7 +46,7 @@ export interface Sts {
   getCallerIdentity(as: AccessKey | Credentials, target: StsTarget): Promise<Identity>
   /** Sends the code at most once, whatever happens. */
   getSessionToken(key: AccessKey, request: SessionRequest, target: StsTarget): Promise<Credentials>
-  assumeRole(as: Credentials, request: RoleRequest, target: StsTarget): Promise<Credentials>
+  assumeRole(as: AccessKey | Credentials, request: RoleRequest, target: StsTarget): Promise<Credentials>
 }
 
 /**
@@ -58,17 +67,22 @@ export interface SecretStore {
   unlock(passphrase: string): Promise<void>
 }
 
+/** What lies in a file in plain text: an access key, an id or a secret alone, or temporary credentials that were pasted in. */
+export type PlainKey = "none" | "whole" | "half" | "secret-only" | "temporary"
+
 /** One profile's keys, from `~/.aws/config` and `~/.aws/credentials` together. Long-lived secrets never come in. */
 export interface ProfileSection {
   readonly name: string
   readonly keys: Readonly<Record<string, string>>
-  /** Whether either file holds a plain-text access key for it. */
-  readonly hasStaticKey: boolean
+  readonly credentialsKey: PlainKey
+  readonly configKey: PlainKey
 }
 
 /** A reading of the AWS files. */
 export interface ProfileFiles {
   readonly sections: ReadonlyMap<string, ProfileSection>
+  /** `[services NAME]` sections; a key of a nested block reads `sts.endpoint_url`. */
+  readonly services: ReadonlyMap<string, Readonly<Record<string, string>>>
   /** Why the newest reading was not usable (`file`, line, what), while an older one still serves. */
   readonly problem?: string
 }
@@ -79,6 +93,17 @@ export interface ProfileSource {
   /** Reads again if a file has changed; tells whether anything did. */
   reload(): Promise<boolean>
 }
+
+/** Credentials that are not credd's, to assume roles with. Asks nobody; throws `SourceFailed`. */
+export interface OutsideCredentials {
+  /** Runs a `credential_process` and reads what it prints. */
+  fromProcess(command: string): Promise<AccessKey | Credentials>
+  /** `AWS_ACCESS_KEY_ID` and its like in the daemon's environment. */
+  fromEnvironment(): AccessKey | Credentials
+}
+
+/** Tells a person something once, where there is a desktop to tell it on. Never throws, never waits. */
+export type Notify = (title: string, text: string) => void
 
 export interface Log {
   /** For what happens on every request: the facts are made only where somebody reads them. */

@@ -1,7 +1,7 @@
 /** How a profile stands: from its session and, for a role, from what is held and what AWS last said. */
 import type { ProfileStatus, SessionStatus } from "../api.ts"
 import { isoSeconds } from "./credentials.ts"
-import type { Profile } from "./profiles.ts"
+import { baseOf, type Profile } from "./profiles.ts"
 import type { Refreshing } from "./refreshing.ts"
 
 /** Where it is served is the data plane's to say. */
@@ -20,8 +20,9 @@ export function profileStatus(
     name,
     kind,
     sourceProfile: profile.sourceProfile,
-    ...(profile.kind === "role" ? { roleArn: profile.roleArn } : {}),
+    ...(profile.kind === "role" ? { roleArn: profile.request.roleArn } : {}),
     ...region,
+    ...(profile.kind === "role" && profile.notes.length > 0 ? { notes: profile.notes } : {}),
   }
   const session = sessionOf(profile.sourceProfile)
   if (profile.kind === "session") {
@@ -29,11 +30,12 @@ export function profileStatus(
       ? { ...about, state: "ready", expiration: session.expiration }
       : { ...about, state: "login-required" }
   }
+  const canBeAssumed = baseOf(profile).kind === "outside" || session.state === "signed-in"
   const held = role?.held()
   if (held !== undefined) return { ...about, state: "ready", expiration: isoSeconds(held.expiration) }
   const refusal = role?.refusal()
-  if (refusal !== undefined && session.state === "signed-in") {
+  if (refusal !== undefined && canBeAssumed) {
     return { ...about, state: "refused", reason: refusal.message }
   }
-  return { ...about, state: session.state === "signed-in" ? "idle" : "login-required" }
+  return { ...about, state: canBeAssumed ? "idle" : "login-required" }
 }

@@ -1,5 +1,11 @@
-/** From the sections of the AWS files to what each profile is: whose MFA session it needs, which roles lie above, or why not. */
-import type { ProfileSection, StsTarget } from "./ports.ts"
+/**
+ * From the sections of the AWS files to what each profile is: whose MFA session it needs, which roles lie above, or why
+ * it cannot be served. The order in which a profile's keys count is botocore's (`AssumeRoleProvider` and
+ * `ProfileProviderBuilder` in its `credentials.py`): what `aws` would do is what users expect of us.
+ */
+import type { PlainKey, ProfileFiles, ProfileSection, RoleRequest, StsTarget } from "./ports.ts"
+import { roleRequest } from "./role-request.ts"
+import { stsTarget, type TargetDefaults } from "./sts-target.ts"
 
 /** A profile that is served with its own MFA session. */
 export interface SessionProfile {
@@ -12,20 +18,28 @@ export interface SessionProfile {
   readonly mfaProcess?: string
 }
 
-/** A role that is assumed from another profile's credentials: an MFA session's, or another role's. */
+/** Credentials from elsewhere, to assume roles with. Nothing that credd signs in to, and never handed out. */
+export interface OutsideProfile {
+  readonly kind: "outside"
+  readonly name: string
+  /** The profile's `credential_process`; the daemon's own environment when absent. */
+  readonly process?: string
+}
+
+/** A role that is assumed from an MFA session, from another role, or from credentials from elsewhere. */
 export interface RoleProfile {
   readonly kind: "role"
   readonly name: string
+  /** The profile at the bottom of the chain. */
   readonly sourceProfile: string
   readonly region?: string
   readonly target: StsTarget
   readonly mfaSerial?: string
   readonly mfaProcess?: string
-  readonly roleArn: string
-  readonly roleSessionName: string
-  readonly externalId?: string
-  readonly durationSeconds: number
-  readonly above: SessionProfile | RoleProfile
+  readonly request: RoleRequest
+  readonly above: SessionProfile | OutsideProfile | RoleProfile
+  /** What the config file asks for and STS would not give. */
+  readonly notes: readonly string[]
 }
 
 export interface UnsupportedProfile {
@@ -37,140 +51,215 @@ export interface UnsupportedProfile {
 
 export type ServableProfile = SessionProfile | RoleProfile
 export type Profile = ServableProfile | UnsupportedProfile
+type Source = Profile | OutsideProfile
+type Keys = Readonly<Record<string, string>>
 
-/** What holds for every profile: the daemon's own environment. */
-export interface ProfileDefaults {
-  /** `AWS_REGION`, else `AWS_DEFAULT_REGION`. */
-  readonly region?: string | undefined
-  /** `AWS_ENDPOINT_URL_STS`, else `AWS_ENDPOINT_URL`. Wins over the config file, as in the SDKs. */
-  readonly endpoint?: string | undefined
+export interface ProfileDefaults extends TargetDefaults {
+  /** Whether the daemon's environment holds an access key, for `credential_source = Environment`. */
+  readonly hasEnvironmentKey?: boolean
 }
 
-/** STS lets nobody have more for a role assumed from a session ("role chaining"), whatever the role itself allows. */
-const chainedRoleSeconds = 3_600
-const shortestRoleSeconds = 900
+/** A few milliseconds' worth. */
+const sliceSize = 250
 
 /**
  * Every profile that the files name or that has an access key of its own, in the files' order. Each is resolved by
  * itself: a broken one never hides another.
  */
-export function resolveProfiles(
-  sections: ReadonlyMap<string, ProfileSection>,
+export async function resolveProfiles(
+  files: Pick<ProfileFiles, "sections" | "services">,
   accessKeyProfiles: readonly string[],
   defaults: ProfileDefaults,
-): ReadonlyMap<string, Profile> {
+  /** Lets others run: a config of thousands of profiles must not hold up those who are served. */
+  breathe: () => Promise<void>,
+): Promise<ReadonlyMap<string, Profile>> {
+  const { sections, services } = files
   const keyed = new Set(accessKeyProfiles)
   const names = new Set([...sections.keys(), ...accessKeyProfiles])
-  return new Map([...names].map((name) => [name, resolve(name, [])]))
+  /** Shared by all that stand above them: thousands of profiles have few sources. */
+  const roles = new Map<string, Profile>()
+  const bases = new Map<string, Source>()
+  const resolved = new Map<string, Profile>()
+  for (const name of names) {
+    resolved.set(name, resolve(name))
+    if (resolved.size % sliceSize === 0) await breathe()
+  }
+  return resolved
 
-  function resolve(name: string, walked: readonly string[]): Profile {
-    const section = sections.get(name)
-    const keys = section?.keys ?? {}
-    const region = keys["region"]
-    const unsupported = (reason: string): UnsupportedProfile => ({
-      kind: "unsupported",
-      name,
-      reason,
-      ...some({ region }),
-    })
+  /** Walks down to what the chain stands on, then builds it from there up. */
+  function resolve(name: string): Profile {
+    const walked: string[] = []
+    let at = name
+    // A profile that others stand on is a role only where it has no access key of its own.
+    while (isRole(keysOf(at)) && (walked.length === 0 || !hasOwnKey(at))) {
+      const problem = sourceProblem(keysOf(at))
+      if (problem !== undefined) return above(walked, unsupported(at, problem))
+      walked.push(at)
+      const source = keysOf(at)["source_profile"]
+      if (source === undefined) return above(walked, { kind: "outside", name: at })
+      // A role may take its own section's access key; any other way back has no end.
+      if (walked.includes(source) && !(source === at && hasOwnKey(at))) {
+        return unsupported(name, `its source profiles go round in a circle: ${[...walked, source].join(" -> ")}`)
+      }
+      at = source
+    }
+    return above(walked, base(at))
+  }
 
-    if (keys["role_arn"] === undefined || walked.at(-1) === name) return resolveBase(name, keys, section, unsupported)
-    const source = keys["source_profile"]
-    if (source === undefined) return unsupported(roleWithoutSource(keys))
-    // A role may take its own section's access key; any other way back to a profile already walked has no end.
-    if (source !== name && walked.includes(source)) {
-      return unsupported(`its source profiles go round in a circle: ${[...walked, name, source].join(" -> ")}`)
+  /** Puts the walked roles on what they stand on, the lowest first. A profile that others stand on is always the same. */
+  function above(walked: readonly string[], lowest: Source): Profile {
+    const top = walked.toReversed().reduce<Source>((below, name) => {
+      const known = roles.get(name)
+      if (known !== undefined) return known
+      const made = role(name, below)
+      roles.set(name, made)
+      return made
+    }, lowest)
+    return top.kind === "outside" ? unsupported(top.name, "its credential_process is run by the SDKs themselves") : top
+  }
+
+  function sourceProblem(keys: Keys): string | undefined {
+    const { source_profile: source, credential_source: outside } = keys
+    if (source !== undefined && outside !== undefined) return "it has both a source_profile and a credential_source"
+    if (source !== undefined) {
+      return names.has(source) ? undefined : `its source_profile "${source}" is not in the AWS config file`
     }
-    if (!names.has(source)) return unsupported(`its source_profile "${source}" is not in the AWS config file`)
-    const above = resolve(source, [...walked, name])
-    if (above.kind === "unsupported") {
-      return unsupported(
-        above.reason.startsWith("its source") ? above.reason : `its source_profile "${source}": ${above.reason}`,
-      )
+    if (outside === undefined) return "it has a role_arn but no source_profile"
+    if (outside !== "Environment") return `credential_source ${outside} is not served`
+    return defaults.hasEnvironmentKey === true
+      ? undefined
+      : "its credential_source is Environment, and the daemon's environment holds no access key"
+  }
+
+  function role(name: string, below: Source): Profile {
+    if (below.kind === "unsupported") {
+      const isSaid = below.reason.startsWith("its source")
+      return unsupported(name, isSaid ? below.reason : `its source_profile "${below.name}": ${below.reason}`)
     }
-    const asked = Number(keys["duration_seconds"] ?? chainedRoleSeconds)
-    if (!Number.isInteger(asked) || asked < shortestRoleSeconds) {
-      return unsupported(`its duration_seconds "${keys["duration_seconds"]}" is not a number of 900 or more`)
+    const keys = keysOf(name)
+    const read = roleRequest(keys["role_arn"] ?? "", keys)
+    if ("problem" in read) return unsupported(name, read.problem)
+    if (below.kind === "outside" && keys["mfa_serial"] !== undefined) {
+      return unsupported(name, `its mfa_serial needs an access key; run: credd add ${below.name}`)
     }
+    const hasTarget = below.kind !== "outside"
+    const target = stsTarget({ keys, services, defaults, regionBelow: hasTarget ? below.target.region : undefined })
+    if ("problem" in target) return unsupported(name, target.problem)
     return {
       kind: "role",
       name,
-      sourceProfile: above.sourceProfile,
-      roleArn: keys["role_arn"],
-      roleSessionName: keys["role_session_name"] ?? "credd",
-      durationSeconds: Math.min(asked, chainedRoleSeconds),
-      above,
-      target: targetFor(region ?? above.target.region, keys),
+      sourceProfile: below.kind === "outside" ? below.name : below.sourceProfile,
+      ...read,
+      above: below,
+      target,
       ...some({
-        region,
-        externalId: keys["external_id"],
-        mfaSerial: above.mfaSerial ?? keys["mfa_serial"],
-        mfaProcess: above.mfaProcess ?? keys["mfa_process"],
+        region: keys["region"],
+        mfaSerial: keys["mfa_serial"] ?? (hasTarget ? below.mfaSerial : undefined),
+        mfaProcess: keys["mfa_process"] ?? (hasTarget ? below.mfaProcess : undefined),
       }),
     }
   }
 
-  function resolveBase(
-    name: string,
-    keys: Readonly<Record<string, string>>,
-    section: ProfileSection | undefined,
-    unsupported: (reason: string) => UnsupportedProfile,
-  ): Profile {
-    const region = keys["region"]
-    const hasKey = keyed.has(name) || section?.hasStaticKey === true
-    if (!hasKey) {
-      const reason = otherSource(keys)
-      if (reason !== undefined) return unsupported(reason)
-      if (keys["mfa_serial"] === undefined) return unsupported("it has no access key and no role_arn")
+  function base(name: string): Source {
+    const known = bases.get(name)
+    if (known !== undefined) return known
+    const made = makeBase(name, keysOf(name))
+    bases.set(name, made)
+    return made
+  }
+
+  function makeBase(name: string, keys: Keys): Source {
+    if (!keyed.has(name)) {
+      const command = keys["credential_process"]
+      const outside = withoutKey(keys, sections.get(name))
+      if (outside === "process" && command !== undefined) {
+        return isOurOwn(command)
+          ? unsupported(name, "its credential_process is credd itself")
+          : { kind: "outside", name, process: command }
+      }
+      if (outside !== undefined) return unsupported(name, outside)
     }
+    const target = stsTarget({ keys, services, defaults })
+    if ("problem" in target) return unsupported(name, target.problem)
     return {
       kind: "session",
       name,
       sourceProfile: name,
-      target: targetFor(region, keys),
-      ...some({ region, mfaSerial: keys["mfa_serial"], mfaProcess: keys["mfa_process"] }),
+      target,
+      ...some({ region: keys["region"], mfaSerial: keys["mfa_serial"], mfaProcess: keys["mfa_process"] }),
     }
   }
 
-  function targetFor(region: string | undefined, keys: Readonly<Record<string, string>>): StsTarget {
-    return {
-      region: region ?? defaults.region ?? "us-east-1",
-      ...some({ endpoint: defaults.endpoint ?? keys["endpoint_url"] }),
-    }
+  function hasOwnKey(name: string): boolean {
+    const section = sections.get(name)
+    return keyed.has(name) || (section !== undefined && plainKeys(section).some((key) => key !== "none"))
   }
+
+  function keysOf(name: string): Keys {
+    return sections.get(name)?.keys ?? {}
+  }
+
+  function unsupported(name: string, reason: string): UnsupportedProfile {
+    return { kind: "unsupported", name, reason, ...some({ region: keysOf(name)["region"] }) }
+  }
+}
+
+/** The profile at the bottom of the chain. */
+export function baseOf(profile: ServableProfile): SessionProfile | OutsideProfile {
+  let at: SessionProfile | OutsideProfile | RoleProfile = profile
+  while (at.kind === "role") at = at.above
+  return at
 }
 
 /** Every profile that one login serves. */
 export function profilesOf(sourceProfile: string, profiles: ReadonlyMap<string, Profile>): readonly ServableProfile[] {
   return [...profiles.values()].filter(
-    (profile): profile is ServableProfile => profile.kind !== "unsupported" && profile.sourceProfile === sourceProfile,
+    (profile): profile is ServableProfile =>
+      profile.kind !== "unsupported" && profile.sourceProfile === sourceProfile && baseOf(profile).kind === "session",
   )
 }
 
-/** The known name nearest to a mistyped one, if any is near. */
-export function similarName(name: string, names: Iterable<string>): string | undefined {
-  let best: { readonly name: string; readonly distance: number } | undefined
-  for (const candidate of names) {
-    const distance = editDistance(name.toLowerCase(), candidate.toLowerCase())
-    if (distance < (best?.distance ?? Number.POSITIVE_INFINITY)) best = { name: candidate, distance }
-  }
-  return best !== undefined && best.distance <= Math.max(2, Math.floor(name.length / 3)) && best.distance < name.length
-    ? best.name
-    : undefined
+function isRole(keys: Keys): boolean {
+  return keys["role_arn"] !== undefined && keys["web_identity_token_file"] === undefined
 }
 
-function otherSource(keys: Readonly<Record<string, string>>): string | undefined {
-  if (keys["sso_session"] !== undefined || keys["sso_start_url"] !== undefined) return "SSO profiles are not served yet"
+function plainKeys({ credentialsKey, configKey }: ProfileSection): readonly PlainKey[] {
+  return [credentialsKey, configKey]
+}
+
+/**
+ * What a profile without a key in the store gives, in botocore's order: undefined for an access key (or the wish for
+ * one), `process`, or why it gives nothing that credd can serve.
+ */
+function withoutKey(keys: Keys, section: ProfileSection | undefined): string | undefined {
+  if (keys["web_identity_token_file"] !== undefined) return "web identity profiles are not served yet"
+  if (keys["sso_account_id"] !== undefined || keys["sso_role_name"] !== undefined)
+    return "SSO profiles are not served yet"
+  const { credentialsKey = "none", configKey = "none" } = section ?? {}
+  if (isKey(credentialsKey)) return plainKeyProblem(credentialsKey)
   if (keys["login_session"] !== undefined) return '"aws login" profiles are not served yet'
-  if (keys["web_identity_token_file"] !== undefined) return "web identity profiles are not served yet"
-  if (keys["credential_process"] !== undefined) return "credential_process profiles are not served yet"
-  return undefined
+  if (keys["credential_process"] !== undefined) return "process"
+  if (isKey(configKey)) return plainKeyProblem(configKey)
+  if (credentialsKey !== "none" || configKey !== "none") return "it has only half an access key"
+  if (keys["sso_session"] !== undefined || keys["sso_start_url"] !== undefined) return "SSO profiles are not served yet"
+  return keys["mfa_serial"] === undefined ? "it has no access key and no role_arn" : undefined
 }
 
-function roleWithoutSource(keys: Readonly<Record<string, string>>): string {
-  if (keys["web_identity_token_file"] !== undefined) return "web identity profiles are not served yet"
-  if (keys["credential_source"] !== undefined) return "credential_source is not served yet"
-  return "it has a role_arn but no source_profile"
+/** A secret without its id is none to botocore, but keeps a profile from being a role below another. */
+function isKey(key: PlainKey): boolean {
+  return key !== "none" && key !== "secret-only"
+}
+
+function plainKeyProblem(key: PlainKey): string | undefined {
+  if (key === "whole") return undefined
+  return key === "half"
+    ? "it has only half an access key"
+    : "it holds pasted temporary credentials (aws_session_token); remove them, and credd serves it afresh"
+}
+
+/** `credd process X`, as `credd process --setup` writes it: to run it would be to ask ourselves. */
+function isOurOwn(command: string): boolean {
+  return /(^|[/\\"'\s])credd["']?\s+process\s/.test(`${command} `)
 }
 
 /** Leaves out what is absent, so that optional properties stay truly absent. */
@@ -178,17 +267,4 @@ function some<K extends string>(values: Readonly<Record<K, string | undefined>>)
   const present: { [P in K]?: string } = {}
   for (const key in values) if (values[key] !== undefined) present[key] = values[key]
   return present
-}
-
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i)
-  for (let i = 1; i <= a.length; i += 1) {
-    const next = [i]
-    for (let j = 1; j <= b.length; j += 1) {
-      const change = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1)
-      next.push(Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, change))
-    }
-    row = next
-  }
-  return row[b.length] ?? 0
 }

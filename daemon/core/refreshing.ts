@@ -12,6 +12,8 @@ const minutes = 60_000
 export interface RefreshPolicy {
   /** Renew behind the caller's back once less than this is left. SDKs start asking again at 15 minutes. */
   readonly aheadMs: number
+  /** Up to so much earlier than that, each renewal by its own lot: what began together does not stay together. */
+  readonly aheadSpreadMs: number
   /** Make the caller wait for a renewal below this: inside 15 minutes botocore asks before every signed request. */
   readonly floorMs: number
   /** When renewal is impossible, what is held is served until this long before its end. */
@@ -25,6 +27,7 @@ export interface RefreshPolicy {
 
 const refreshPolicy: RefreshPolicy = {
   aheadMs: 25 * minutes,
+  aheadSpreadMs: 5 * minutes,
   floorMs: 15 * minutes,
   lastMs: 60 * seconds,
   refusalMs: 60 * seconds,
@@ -51,7 +54,9 @@ export interface Refreshing {
   /** Asks AWS now, or joins the call that is under way. */
   renew(): Promise<Credentials>
   /** Renews in the background when it is time and nothing forbids it. */
-  renewIfDue(): void
+  renewIfDue(this: void): void
+  /** How long until it may and should be renewed; Infinity where nothing is held. */
+  dueInMs(): number
   /** What is held and unexpired, for `status`. */
   held(): Credentials | undefined
   /** Why AWS refused, while that is remembered. */
@@ -87,7 +92,7 @@ export function refreshing(fetch: Provider<Credentials>, options: RefreshingOpti
       if (lifeMs <= policy.lastMs) throw alreadyEnded()
       held = {
         credentials,
-        aheadMs: Math.min(policy.aheadMs, lifeMs * 0.6),
+        aheadMs: Math.min(policy.aheadMs + policy.aheadSpreadMs * (1 - random()), lifeMs * 0.6),
         floorMs: Math.min(policy.floorMs, lifeMs * 0.5),
       }
       failure = undefined
@@ -178,6 +183,10 @@ export function refreshing(fetch: Provider<Credentials>, options: RefreshingOpti
     renew,
     renewIfDue() {
       if (held !== undefined && leftMs() <= held.aheadMs) renewBehind()
+    },
+    dueInMs() {
+      if (held === undefined) return Number.POSITIVE_INFINITY
+      return Math.max(0, leftMs() - held.aheadMs, mayAsk() ? 0 : (failure?.until ?? 0) - clock.now())
     },
     held() {
       return leftMs() > 0 ? held?.credentials : undefined

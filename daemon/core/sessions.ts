@@ -23,6 +23,9 @@ export interface Sessions {
   /** Forgets sessions in memory at once and in the store as soon as it lets us. */
   end(sourceProfiles: readonly string[]): Promise<readonly string[]>
   sourceProfiles(): readonly string[]
+  alive(): readonly MfaSession[]
+  /** Remembers that a person was told of the session's end. */
+  markEndTold(session: MfaSession): Promise<void>
   status(sourceProfile: string): SessionStatus
 }
 
@@ -115,6 +118,15 @@ export function createSessions(store: SecretStore, clock: Clock, log: Log): Sess
       return await tryToSettle(sourceProfiles, "is no longer served, but is still in the store")
     },
     sourceProfiles: () => [...held.keys()],
+    alive: () => [...held.values()].filter(isAlive),
+    async markEndTold(session) {
+      const { sourceProfile } = session
+      // A login may have replaced it meanwhile.
+      if (held.get(sourceProfile) !== session) return
+      held.set(sourceProfile, { ...session, isEndTold: true })
+      unsettled.set(sourceProfile, "keep")
+      await tryToSettle([sourceProfile], "is served, but not kept for the next start")
+    },
     status(sourceProfile) {
       const session = held.get(sourceProfile)
       if (session === undefined) return { sourceProfile, state: "signed-out" }

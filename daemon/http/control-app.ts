@@ -15,7 +15,14 @@ const profile = v.pipe(v.string(), v.nonEmpty(), v.maxLength(256))
 const mfaSerial = v.pipe(v.string(), v.minLength(9), v.maxLength(256))
 const nothing = v.object({})
 
-export function controlApp(handlers: ControlHandlers, log: Log): Hono {
+export interface ControlAppOptions {
+  readonly handlers: ControlHandlers
+  /** Runs before each command: a person who has just edited the config file means what it says now. */
+  readonly before: () => Promise<void>
+  readonly log: Log
+}
+
+export function controlApp({ handlers, before, log }: ControlAppOptions): Hono {
   const app = new Hono()
 
   // A browser cannot open a Unix socket; whatever brings these headers is not our client.
@@ -32,6 +39,7 @@ export function controlApp(handlers: ControlHandlers, log: Log): Hono {
       // The issue's path, never its value: a body may hold a secret.
       if (!body.success)
         throw requestMalformed(`${name}: ${v.getDotPath(body.issues[0]) ?? "the body"} is not as it should be`)
+      await before()
       return c.json(await handlers[name](body.output))
     })
   }

@@ -6,6 +6,10 @@ export interface FakeClock extends Clock {
   advance(ms: number): void
   /** Sets the wall clock without running anything: a suspend, or a person at the date settings. */
   jump(ms: number): void
+  /** Puts the time in doubt, by so much, until `tell`: as a wrong clock is until AWS answers. */
+  doubt(wrongByMs: number): void
+  /** What an answer of AWS's does. */
+  tell(): void
 }
 
 export const seconds = 1_000
@@ -14,9 +18,12 @@ export const hours = 60 * minutes
 
 export function fakeClock(start = Date.parse("2026-11-23T10:00:00Z")): FakeClock {
   let now = start
+  let wrongByMs = 0
+  let isDoubtful = false
   let timers: { at: number; run: () => void }[] = []
   return {
-    now: () => now,
+    now: () => now + wrongByMs,
+    isDoubtful: () => isDoubtful,
     after(ms, run) {
       const timer = { at: now + ms, run }
       timers.push(timer)
@@ -37,6 +44,14 @@ export function fakeClock(start = Date.parse("2026-11-23T10:00:00Z")): FakeClock
     },
     jump(ms) {
       now += ms
+    },
+    doubt(ms) {
+      wrongByMs = ms
+      isDoubtful = true
+    },
+    tell() {
+      wrongByMs = 0
+      isDoubtful = false
     },
   }
 }

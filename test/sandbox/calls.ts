@@ -5,6 +5,8 @@ export interface Call {
   readonly accessKeyId: string | undefined
   readonly region: string | undefined
   readonly path: string
+  /** What was asked for, less the code. */
+  readonly parameters: Readonly<Record<string, string>>
   /** `ok`, AWS's error code, the kind of fault that took its place, or `under way`. */
   readonly outcome: string
   /** The kind of fault that hit the call, whatever became of it. */

@@ -139,6 +139,7 @@ describe("the record of calls", () => {
       accessKeyId: aliceKeys.accessKeyId,
       region: "eu-west-1",
       path: "/",
+      parameters: {},
       outcome: "ok",
       fault: "latency",
     })

@@ -2,13 +2,13 @@
 import { randomUUID } from "node:crypto"
 import type { IncomingMessage, ServerResponse } from "node:http"
 import { buffer } from "node:stream/consumers"
-import type { CallLog } from "./calls.ts"
+import type { Call, CallLog } from "./calls.ts"
 import { controlAnswer } from "./control.ts"
 import type { PendingFaults } from "./faults.ts"
 import { answerInstead, drip } from "./misbehave.ts"
 import { claimIn } from "./signature.ts"
 import type { State } from "./state.ts"
-import { answerOf, stsRequest } from "./sts.ts"
+import { answerOf, stsRequest, type StsRequest } from "./sts.ts"
 import type { Answer } from "./wire.ts"
 
 export interface HandlerOptions {
@@ -47,7 +47,7 @@ async function respond(options: HandlerOptions, incoming: IncomingMessage, respo
   const { latencyMs, fault } = faults.next(request.action)
   const { accessKeyId, region } = claimIn(request) ?? {}
   const kind = fault?.kind ?? (latencyMs > 0 ? "latency" : undefined)
-  const call = log.begin({ action: request.action, at: clock(), accessKeyId, region, path, fault: kind })
+  const call = log.begin({ ...asked(request), at: clock(), accessKeyId, region, path, fault: kind })
   response.once("close", () => call.ended())
 
   if (latencyMs > 0) await wait(latencyMs)
@@ -66,6 +66,14 @@ async function respond(options: HandlerOptions, incoming: IncomingMessage, respo
   sendHead(response, answer, { requestId, now: clock() })
   if (fault?.kind === "drip") await drip(response, answer.body, async () => await wait(fault.everyMs))
   else response.end(answer.body)
+}
+
+/** What a record may hold: no code, no message, and nothing that a caller made up. */
+const told =
+  /^(RoleArn|RoleSessionName|ExternalId|DurationSeconds|SerialNumber|SourceIdentity|Tags\.member\..+|TransitiveTagKeys\.member\.\d+)$/
+
+function asked({ action, parameters }: StsRequest): Pick<Call, "action" | "parameters"> {
+  return { action, parameters: Object.fromEntries([...parameters].filter(([name]) => told.test(name))) }
 }
 
 interface Head {

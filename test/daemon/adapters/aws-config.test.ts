@@ -29,15 +29,46 @@ describe(awsConfig.name, () => {
     await source.reload()
 
     expect(names()).toEqual(["default", "dev", "x y", "only"])
-    expect(source.current().sections.get("dev")).toEqual({ name: "dev", keys: { region: "c" }, hasStaticKey: true })
+    expect(source.current().sections.get("dev")).toEqual({
+      name: "dev",
+      keys: { region: "c" },
+      credentialsKey: "whole",
+      configKey: "none",
+    })
     expect(JSON.stringify([...source.current().sections])).not.toContain("canary")
+  })
+
+  it("gives a profile what it lacks from the ones that it includes, as aws-vault does", async () => {
+    const { source } = setup(
+      "[profile base]\nregion = b\nmfa_serial = m\ninclude_profile = root\n[profile root]\noutput = json\nregion = r\ninclude_profile = base\n[profile dev]\nregion = d\ninclude_profile = base\n[profile lost]\nregion = l\ninclude_profile = nobody\n",
+      "[root]\naws_access_key_id = AKIAEXAMPLE\naws_secret_access_key = EXAMPLE-canary\n",
+    )
+
+    await source.reload()
+
+    const { sections } = source.current()
+    expect(sections.get("dev")).toMatchObject({ keys: { region: "d", mfa_serial: "m", output: "json" } })
+    expect(sections.get("dev")).toMatchObject({ credentialsKey: "none", configKey: "none" })
+    expect(sections.get("lost")).toMatchObject({ keys: { region: "l" } })
+    expect(JSON.stringify([...sections])).not.toContain("canary")
+  })
+
+  it("reads again what was written to while it was read", async () => {
+    const { files, source, names } = setup("[profile a]\n")
+
+    const reading = source.reload()
+    writeFileSync(files.config, "[profile a]\n[profile b]\n")
+    await reading
+    await source.reload()
+
+    expect(names()).toEqual(["a", "b"])
   })
 
   it("reads nothing where there are no files", async () => {
     const source = awsConfig({ config: join(folder, "a"), credentials: join(folder, "b") })
 
     expect(await source.reload()).toBe(true)
-    expect(source.current()).toEqual({ sections: new Map() })
+    expect(source.current()).toEqual({ sections: new Map(), services: new Map() })
   })
 
   it.each([

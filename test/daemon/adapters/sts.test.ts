@@ -44,6 +44,56 @@ describe(awsSts.name, () => {
     })
   })
 
+  it("sends tags and a source identity", async () => {
+    const { sandbox, sts, target, session } = await setup()
+    const tags = [{ key: "team", value: "core" }]
+
+    await sts.assumeRole(
+      await session(),
+      { ...role, tags, transitiveTagKeys: ["team"], sourceIdentity: "alice" },
+      target,
+    )
+
+    expect(sandbox.calls.at(-1)?.parameters).toMatchObject({
+      "Tags.member.1.Key": "team",
+      "Tags.member.1.Value": "core",
+      "TransitiveTagKeys.member.1": "team",
+      SourceIdentity: "alice",
+    })
+  })
+
+  it.each([
+    [
+      "RegionDisabledException",
+      "STS is not activated in this region",
+      "STS is switched off in region eu-west-1",
+      "enable-region",
+    ],
+    [
+      "AccessDenied",
+      "User: arn:aws:iam::1:user/a is not authorized to perform: sts:AssumeRole on resource: x because no identity-based policy allows the sts:AssumeRole action",
+      "no identity-based policy allows it",
+      "whoami",
+    ],
+    [
+      "AccessDenied",
+      "User: arn:aws:iam::1:user/a is not authorized to perform: sts:AssumeRole on resource: x with an explicit deny in a service control policy",
+      "explicit deny in a service control policy",
+      "whoami",
+    ],
+  ])("says what %s means: %s", async (name, message, said, hint) => {
+    const { sandbox, sts, target, session } = await setup()
+    const from = await session()
+    sandbox.faults.add({ kind: "error", code: name, status: 403, message, action: "AssumeRole" })
+
+    await expect(sts.assumeRole(from, role, target)).rejects.toMatchObject({
+      code: "AccessDenied",
+      message: expect.stringContaining(said),
+      hint: expect.stringContaining(hint),
+      isUnexplained: false,
+    })
+  })
+
   it("sends the code at most once, whatever happens to the answer", async () => {
     const { sandbox, session } = await setup()
     sandbox.faults.add({ kind: "drop", when: "after", action: "GetSessionToken" })

@@ -1,16 +1,17 @@
 import { describe, expect, it, vi } from "vitest"
 import { memoryStore } from "../../../daemon/adapters/memory-store.ts"
 import { secretStore } from "../../../daemon/adapters/secret-store.ts"
-import { createBroker } from "../../../daemon/core/broker.ts"
+import { createBroker, type Broker } from "../../../daemon/core/broker.ts"
 import {
   accessDenied,
   accessKeyRejected,
   keychainLocked,
   mfaCodeRejected,
+  policyDenied,
   storeWriteFailed,
   stsUnavailable,
 } from "../../../daemon/core/errors.ts"
-import type { SecretStore } from "../../../daemon/core/ports.ts"
+import type { Notify, OutsideCredentials, SecretStore } from "../../../daemon/core/ports.ts"
 import { fakeClock, hours, minutes, seconds } from "../../fakes/clock.ts"
 import { someAccessKey, someSession } from "../../fakes/credentials.ts"
 import { fakeLog } from "../../fakes/log.ts"
@@ -23,6 +24,8 @@ const profiles = {
   audit: { role_arn: "arn:aws:iam::123456789012:role/auditor", source_profile: "dev" },
   sso: { sso_session: "x" },
   nomfa: {},
+  tool: { credential_process: "/usr/bin/creds" },
+  above: { role_arn: "arn:aws:iam::123456789012:role/tooled", source_profile: "tool" },
 }
 const code = "123456"
 
@@ -32,17 +35,27 @@ async function setup({ keys = ["acme"] } = {}) {
   const store: SecretStore = secretStore(memoryStore(), { onDamaged: () => undefined })
   for (const name of keys) await store.writeAccessKey(name, someAccessKey)
   const log = fakeLog()
-  const broker = createBroker({
-    clock,
-    sts,
-    store,
-    log,
-    random: () => 1,
-    defaults: {},
-    source: fakeProfileSource(profiles),
-  })
+  const notify = vi.fn<Notify>()
+  const outside = {
+    fromProcess: vi.fn<OutsideCredentials["fromProcess"]>(async () => someAccessKey),
+    fromEnvironment: () => someAccessKey,
+  }
+  const brokerOver = (): Broker =>
+    createBroker({
+      clock,
+      sts,
+      store,
+      log,
+      notify,
+      outside,
+      breathe: async () => undefined,
+      random: () => 1,
+      defaults: {},
+      source: fakeProfileSource(profiles),
+    })
+  const broker = brokerOver()
   await broker.settle()
-  return { clock, sts, store, log, broker }
+  return { clock, sts, store, log, notify, outside, broker, brokerOver }
 }
 
 async function signedIn() {
@@ -229,6 +242,7 @@ describe("credentialsFor", () => {
   it("asks for a login when AWS no longer takes the session", async () => {
     const { broker, sts } = await signedIn()
     sts.assumeRole.mockRejectedValue(accessKeyRejected("the session", undefined))
+    sts.getCallerIdentity.mockRejectedValue(accessKeyRejected("the session", undefined))
 
     await expect(broker.credentialsFor("dev")).rejects.toMatchObject({
       code: "SessionExpired",
@@ -241,18 +255,10 @@ describe("credentialsFor", () => {
   })
 
   it("says that the keychain is locked, and serves as soon as it is not", async () => {
-    const { broker, clock, store } = await setup()
+    const { broker, brokerOver, clock, store } = await setup()
     await store.writeSession(someSession("acme", clock.now() + 5 * hours))
     const locked = vi.spyOn(store, "readSessions").mockRejectedValue(keychainLocked())
-    const fresh = createBroker({
-      clock,
-      sts: fakeSts(clock),
-      store,
-      log: fakeLog(),
-      random: () => 1,
-      defaults: {},
-      source: fakeProfileSource(profiles),
-    })
+    const fresh = brokerOver()
 
     expect(await fresh.settle()).toBe("locked")
     await expect(fresh.credentialsFor("dev")).rejects.toMatchObject({ code: "KeychainLocked" })
@@ -262,6 +268,216 @@ describe("credentialsFor", () => {
 
     await expect(fresh.credentialsFor("dev")).resolves.toBeDefined()
     expect(await broker.settle()).toBe("ready")
+  })
+})
+
+describe("a role that is refused", () => {
+  const refused = accessDenied("role developer", undefined)
+
+  it("wants a fresher login when it took this very session before", async () => {
+    const { broker, clock, sts } = await signedIn()
+    await broker.credentialsFor("dev")
+    clock.advance(2 * hours)
+    sts.assumeRole.mockRejectedValue(refused)
+
+    await expect(broker.credentialsFor("dev")).rejects.toMatchObject({
+      code: "MfaTooOld",
+      hint: "run: credd login acme",
+    })
+    await expect(broker.credentialsFor("dev")).rejects.toMatchObject({ code: "MfaTooOld" })
+    expect(sts.assumeRole).toHaveBeenCalledTimes(2)
+  })
+
+  it("is asked for again at once after the login that it wanted", async () => {
+    const { broker, clock, sts } = await signedIn()
+    await broker.credentialsFor("dev")
+    clock.advance(2 * hours)
+    sts.assumeRole.mockRejectedValueOnce(refused)
+    await expect(broker.credentialsFor("dev")).rejects.toMatchObject({ code: "MfaTooOld" })
+
+    await broker.login("acme", "654321", 43_200)
+
+    await expect(broker.credentialsFor("dev")).resolves.toBeDefined()
+  })
+
+  it("may want one when the session is old and the role never took it", async () => {
+    const { broker, clock, sts } = await signedIn()
+    clock.advance(3 * hours)
+    sts.assumeRole.mockRejectedValue(refused)
+
+    await expect(broker.credentialsFor("dev")).rejects.toMatchObject({
+      code: "AccessDenied",
+      message: expect.stringContaining("3 h ago"),
+      hint: expect.stringContaining("credd login acme"),
+    })
+  })
+
+  it("is plainly refused to a session that has just begun, and where AWS names a policy", async () => {
+    const { broker, clock, sts } = await signedIn()
+    sts.assumeRole.mockRejectedValue(refused)
+    await expect(broker.credentialsFor("dev")).rejects.toBe(refused)
+
+    clock.advance(3 * hours)
+    const policy = policyDenied("role developer", "no identity-based policy allows it", undefined)
+    sts.assumeRole.mockRejectedValue(policy)
+
+    await expect(broker.credentialsFor("dev")).rejects.toBe(policy)
+  })
+
+  it("does not end the session for all when only its region does not take it", async () => {
+    const { broker, sts } = await signedIn()
+    sts.assumeRole.mockRejectedValueOnce(accessKeyRejected("the session", undefined))
+
+    await expect(broker.credentialsFor("dev")).rejects.toMatchObject({
+      code: "AccessDenied",
+      hint: expect.stringContaining("sts_regional_endpoints"),
+    })
+
+    await expect(broker.credentialsFor("acme")).resolves.toBeDefined()
+    expect(broker.status().sessions[0]).toMatchObject({ state: "signed-in" })
+  })
+})
+
+describe("a role above a credential_process", () => {
+  it("is served without a login, and runs the process once for all who ask", async () => {
+    const { broker, outside, sts } = await setup()
+
+    await Promise.all([broker.credentialsFor("above"), broker.whoami("above")])
+
+    expect(outside.fromProcess).toHaveBeenCalledExactlyOnceWith("/usr/bin/creds")
+    expect(sts.assumeRole.mock.calls[0]?.[0]).toBe(someAccessKey)
+    expect(broker.status().profiles.find(({ name }) => name === "above")).toMatchObject({ state: "ready" })
+    expect(broker.status().sessions.map(({ sourceProfile }) => sourceProfile)).not.toContain("tool")
+  })
+
+  it("runs it again for the next renewal, and not while the first answer is fresh", async () => {
+    const { broker, clock, outside } = await setup()
+    await broker.refresh("above")
+    clock.advance(30 * seconds)
+    await broker.refresh("above")
+    expect(outside.fromProcess).toHaveBeenCalledTimes(1)
+
+    clock.advance(31 * seconds)
+    await broker.refresh("above")
+
+    expect(outside.fromProcess).toHaveBeenCalledTimes(2)
+  })
+
+  it("says that it needs no login", async () => {
+    const { broker } = await setup()
+
+    await expect(broker.loginPlan("above")).rejects.toMatchObject({
+      message: expect.stringContaining("needs no login"),
+    })
+  })
+})
+
+describe("a clock in doubt", () => {
+  it("does not call a session over before AWS has told the time", async () => {
+    const { broker, clock, sts } = await signedIn()
+    clock.doubt(14 * hours)
+    sts.getCallerIdentity.mockImplementationOnce(async () => {
+      clock.tell()
+      throw stsUnavailable("eu-west-1", "the clock of this machine is wrong")
+    })
+
+    await expect(broker.credentialsFor("acme")).resolves.toBeDefined()
+    await expect(broker.credentialsFor("dev")).resolves.toBeDefined()
+  })
+
+  it("says that it is over when AWS says so too, or cannot be asked", async () => {
+    const { broker, clock, sts } = await signedIn()
+    clock.jump(14 * hours)
+    clock.doubt(0)
+    sts.getCallerIdentity.mockRejectedValueOnce(stsUnavailable("eu-west-1", "no route to it"))
+    await expect(broker.credentialsFor("acme")).rejects.toMatchObject({ code: "SessionExpired" })
+
+    sts.getCallerIdentity.mockImplementationOnce(async () => {
+      clock.tell()
+      throw accessKeyRejected("the session", undefined)
+    })
+
+    await expect(broker.credentialsFor("acme")).rejects.toMatchObject({ code: "SessionExpired" })
+  })
+
+  it("answers within the callers' patience while AWS hangs", async () => {
+    const { broker, clock, sts } = await signedIn()
+    clock.doubt(14 * hours)
+    sts.getCallerIdentity.mockReturnValueOnce(new Promise(() => undefined))
+
+    const answer = broker.credentialsFor("acme")
+    await vi.waitFor(() => expect(sts.getCallerIdentity).toHaveBeenCalledTimes(2))
+    clock.advance(700)
+
+    await expect(answer).rejects.toMatchObject({ code: "SessionExpired" })
+  })
+
+  it("asks at the pulse, once, and not where nobody is signed in", async () => {
+    const { broker, clock, sts } = await setup()
+    clock.doubt(0)
+    await broker.beat()
+    expect(sts.getCallerIdentity).not.toHaveBeenCalled()
+    clock.tell()
+    await broker.login("acme", code, 43_200)
+    clock.doubt(0)
+
+    await Promise.all([broker.beat(), broker.beat()])
+
+    expect(sts.getCallerIdentity).toHaveBeenCalledTimes(2)
+  })
+})
+
+async function warned(durationSeconds: number) {
+  const parts = await setup()
+  await parts.broker.login("acme", code, durationSeconds)
+  const told = async (afterMs: number): Promise<number> => {
+    parts.clock.advance(afterMs)
+    await parts.broker.beat()
+    return parts.notify.mock.calls.length
+  }
+  return { ...parts, told }
+}
+
+describe("a session that ends soon", () => {
+  it("is told of once, an hour before, with the command to run", async () => {
+    const { broker, notify, told } = await warned(43_200)
+
+    expect(await told(11 * hours - 1)).toBe(0)
+    expect(broker.status().warnings).toEqual([])
+    expect(await told(1)).toBe(1)
+    expect(await told(30 * seconds)).toBe(1)
+
+    expect(notify.mock.calls[0]?.[0]).toMatch(/^the MFA session for profile "acme" ends at \d\d:\d\d, in 60 min$/)
+    expect(notify.mock.calls[0]?.[1]).toBe("Run: credd login acme")
+    expect(broker.status().warnings).toEqual([expect.stringMatching(/ends at .*; run: credd login acme$/)])
+  })
+
+  it.each([
+    [5_340, 15],
+    [5_400, 60],
+    [900, 15],
+  ])("of %d s is told of %d minutes before", async (durationSeconds, aheadMinutes) => {
+    const { told } = await warned(durationSeconds)
+    const quietMs = durationSeconds * 1_000 - aheadMinutes * minutes
+
+    if (quietMs > 0) expect(await told(quietMs - 1)).toBe(0)
+    expect(await told(1)).toBe(1)
+  })
+
+  it("is not told of again after a restart, and a new one is", async () => {
+    const { broker, brokerOver, clock, notify, told } = await warned(43_200)
+    await told(11 * hours)
+    const restarted = brokerOver()
+    await restarted.settle()
+    await restarted.beat()
+    expect(notify).toHaveBeenCalledTimes(1)
+
+    await broker.login("acme", "654321", 43_200)
+    expect(broker.status().warnings).toEqual([])
+    clock.advance(11 * hours)
+    await broker.beat()
+
+    expect(notify).toHaveBeenCalledTimes(2)
   })
 })
 
@@ -304,24 +520,20 @@ describe("logout", () => {
   })
 })
 
-describe("renewDue", () => {
+describe("beat", () => {
   it("renews a role in use before any caller asks, and leaves an idle one alone", async () => {
     const { broker, clock, sts } = await signedIn()
     await broker.credentialsFor("dev")
-    const beats = (count: number): void => {
+    const beats = async (count: number): Promise<void> => {
       for (let beat = 0; beat < count; beat += 1) {
         clock.advance(30 * seconds)
-        broker.renewDue()
+        await broker.beat()
       }
     }
 
-    beats(72)
-    await new Promise((resolve) => setImmediate(resolve))
+    await beats(72)
     expect(sts.assumeRole).toHaveBeenCalledTimes(2)
-    for (let hour = 0; hour < 8; hour += 1) {
-      beats(120)
-      await new Promise((resolve) => setImmediate(resolve))
-    }
+    for (let hour = 0; hour < 8; hour += 1) await beats(120)
 
     expect(sts.assumeRole.mock.calls.length).toBeLessThanOrEqual(4)
   })

@@ -23,7 +23,7 @@ function setup() {
     "POST /unlock": vi.fn<ControlHandlers["POST /unlock"]>(never),
   }
   const log = fakeLog()
-  const app = controlApp(handlers, log)
+  const app = controlApp({ handlers, log, before: async () => undefined })
   const send = async (
     route: string,
     body?: unknown,
