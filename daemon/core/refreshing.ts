@@ -14,6 +14,8 @@ export interface RefreshPolicy {
   readonly aheadMs: number
   /** Up to so much earlier than that, each renewal by its own lot: what began together does not stay together. */
   readonly aheadSpreadMs: number
+  /** A caller's question starts the renewal that the pulse should have begun: so long after `aheadMs`, not at once, or callers that ask together would be a crowd at AWS. */
+  readonly pulseMs: number
   /** Make the caller wait for a renewal below this: inside 15 minutes botocore asks before every signed request. */
   readonly floorMs: number
   /** When renewal is impossible, what is held is served until this long before its end. */
@@ -27,12 +29,13 @@ export interface RefreshPolicy {
 
 const refreshPolicy: RefreshPolicy = {
   aheadMs: 25 * minutes,
-  aheadSpreadMs: 5 * minutes,
+  aheadSpreadMs: 3.5 * minutes,
+  pulseMs: 1 * minutes,
   floorMs: 15 * minutes,
   lastMs: 60 * seconds,
   refusalMs: 60 * seconds,
   backoffFirstMs: 1 * seconds,
-  backoffMaxMs: 25 * seconds,
+  backoffMaxMs: 20 * seconds,
 }
 
 export interface RefreshingOptions {
@@ -59,6 +62,8 @@ export interface Refreshing {
   dueInMs(): number
   /** What is held and unexpired, for `status`. */
   held(): Credentials | undefined
+  /** Whether AWS could not be asked a moment ago, and will be again. */
+  isWaiting(): boolean
   /** Why AWS refused, while that is remembered. */
   refusal(): CreddError | undefined
   /** Forgets a refusal: the reason for it may be gone (a new login). */
@@ -69,6 +74,7 @@ interface Held {
   readonly credentials: Credentials
   /** Short-lived credentials have narrower windows, or they would be renewed without end. */
   readonly aheadMs: number
+  readonly behindMs: number
   readonly floorMs: number
 }
 
@@ -93,6 +99,7 @@ export function refreshing(fetch: Provider<Credentials>, options: RefreshingOpti
       held = {
         credentials,
         aheadMs: Math.min(policy.aheadMs + policy.aheadSpreadMs * (1 - random()), lifeMs * 0.6),
+        behindMs: Math.min(policy.aheadMs - policy.pulseMs, lifeMs * 0.6),
         floorMs: Math.min(policy.floorMs, lifeMs * 0.5),
       }
       failure = undefined
@@ -147,7 +154,7 @@ export function refreshing(fetch: Provider<Credentials>, options: RefreshingOpti
   async function get(patienceMs?: number): Promise<Credentials> {
     if (held !== undefined) {
       const left = leftMs()
-      if (left > held.aheadMs) return held.credentials
+      if (left > held.behindMs) return held.credentials
       if (left > held.floorMs) {
         renewBehind()
         return held.credentials
@@ -191,6 +198,7 @@ export function refreshing(fetch: Provider<Credentials>, options: RefreshingOpti
     held() {
       return leftMs() > 0 ? held?.credentials : undefined
     },
+    isWaiting: () => failure !== undefined && isPassing(failure.error),
     refusal() {
       return failure !== undefined && !isPassing(failure.error) && failure.error instanceof CreddError && !mayAsk()
         ? failure.error

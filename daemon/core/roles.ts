@@ -21,7 +21,9 @@ const minutes = 60_000
 /** A role that nobody has asked for in this long is not renewed; its next caller pays one STS call. */
 const idleMs = 90 * minutes
 /** From the pulse on, renewals begin within this: after a night's sleep, 500 profiles do not ask at once. */
-const spreadMs = 24_000
+const spreadMs = 20_000
+/** The roles above one that came back after trouble follow it within this. */
+const followMs = 4_000
 /** A trust policy that limits the age of the MFA hardly asks for less. */
 const youngMs = 15 * minutes
 
@@ -70,17 +72,25 @@ export function createRoles({ clock, sts, sessions, outside, log, random }: Role
       refreshing: refreshing(assumed(profile), {
         clock,
         random,
-        onRenewed: ({ accessKeyId, expiration }) =>
-          log.info("credentials_renewed", {
-            profile: profile.name,
-            keyId: maskedKeyId(accessKeyId),
-            expiration: isoSeconds(expiration),
-          }),
+        onRenewed({ accessKeyId, expiration }) {
+          const facts = { keyId: maskedKeyId(accessKeyId), expiration: isoSeconds(expiration) }
+          log.info("credentials_renewed", { profile: profile.name, ...facts })
+          bringBackAbove(profile.name)
+        },
         onRenewalFailure: (error) => log.warn("renewal_failed", { profile: profile.name, ...reason(error) }),
       }),
     }
     inUse.set(profile.name, made)
     return made
+  }
+
+  /** What waits after a failure may have waited for this one. */
+  function bringBackAbove(name: string): void {
+    for (const { profile, refreshing: above } of inUse.values()) {
+      if (profile.above.kind !== "role" || profile.above.name !== name || !above.isWaiting()) continue
+      above.retry()
+      clock.after(random() * followMs, above.renewIfDue)
+    }
   }
 
   async function below(profile: ServableProfile | OutsideProfile): Promise<AccessKey | Credentials> {
@@ -167,7 +177,7 @@ export function createRoles({ clock, sts, sessions, outside, log, random }: Role
         if (!isProfile(name)) inUse.delete(name)
         else if (clock.now() - role.lastUsedAt < idleMs) {
           const waitMs = role.refreshing.dueInMs()
-          if (waitMs < spreadMs) clock.after(Math.max(waitMs, random() * spreadMs), role.refreshing.renewIfDue)
+          if (waitMs <= spreadMs) clock.after(Math.max(waitMs, random() * spreadMs), role.refreshing.renewIfDue)
         }
       }
     },
