@@ -161,8 +161,11 @@ const routes = buildRouteMap({
     }),
     status: command({
       brief: "show the daemon, the sessions and the profiles",
-      examples: ["credd status", "credd status --short"],
-      parameters: { positional: none, flags: { json, short: flag("one line, for a shell prompt") } },
+      examples: ["credd status", "credd status --watch", "credd status --short"],
+      parameters: {
+        positional: none,
+        flags: { json, short: flag("one line, for a shell prompt"), watch: flag("draw it anew until Ctrl-C") },
+      },
       load: async () => (await import("./commands/status.ts")).status,
     }),
     unlock: command({

@@ -23,6 +23,8 @@ export interface Context {
   readonly readLines: (count: number) => Promise<readonly string[]>
   /** Asks a person; throws `Interrupted` on Ctrl-C. */
   readonly ask: (question: Question) => Promise<string>
+  /** Waits; Ctrl-C ends it and the process. */
+  readonly pause: (ms: number) => Promise<void>
   /** Runs a command of the user's (`mfa_process`) and gives its output. */
   readonly runShell: (command: string) => Promise<string>
 }
@@ -58,6 +60,9 @@ export function processContext(): Context {
     },
     readLines: async (count) => await (await import("./stdin-lines.ts")).readLines(process.stdin, count),
     ask: async (question) => await (await import("./prompt.ts")).ask(question),
+    pause: async (ms) => {
+      await new Promise((resolve) => setTimeout(resolve, ms))
+    },
     runShell: async (command) => await (await import("./run-shell.ts")).runShell(command),
   }
 }
@@ -90,6 +95,9 @@ function quickStream(fd: number, open: () => NodeJS.WriteStream): Stream {
     },
     get columns() {
       return stream().columns
+    },
+    get rows() {
+      return stream().rows
     },
   }
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
- * The bin. `credd env PROFILE` and `credd status` run in every new shell and prompt: in these plainest forms they skip
- * the command line's machinery, which would cost them a third of bare node's start. Any flag takes the usual way.
+ * The bin. `credd env PROFILE` and `credd status [--short]` run in every new shell and prompt: in these plainest forms
+ * they skip the command line's machinery, which would cost them a third of bare node's start. The rest takes the usual way.
  */
 import { processContext } from "./context.ts"
 import { guarded } from "./failure.ts"
@@ -14,9 +14,10 @@ if (command === "env" && args.length <= 2 && !profile?.startsWith("-")) {
   const { env } = await import("./commands/env.ts")
   const flags = { inline: false, "token-file": false, unset: false }
   process.exitCode = await guarded(context, () => env(context, flags, profile))
-} else if (command === "status" && args.length === 1) {
+} else if (command === "status" && (args.length === 1 || (args.length === 2 && args[1] === "--short"))) {
   const { status } = await import("./commands/status.ts")
-  process.exitCode = await guarded(context, () => status(context, { json: false, short: false }))
+  const flags = { json: false, short: args.length === 2, watch: false }
+  process.exitCode = await guarded(context, () => status(context, flags))
 } else {
   const { runApp } = await import("./app.ts")
   await runApp(args, context)

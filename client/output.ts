@@ -8,6 +8,7 @@ export interface Stream {
   write(text: string): unknown
   readonly isTTY?: boolean
   readonly columns?: number
+  readonly rows?: number
 }
 
 const exitStatuses = {

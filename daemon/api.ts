@@ -147,6 +147,11 @@ export interface ControlRoutes {
     readonly body: { readonly profile: string }
     readonly answer: Identity & { readonly profile: string; readonly expiration: string }
   }
+  /** The session behind a profile, for a shell prompt: small, however many profiles there are. */
+  "GET /session": {
+    readonly body: { readonly profile: string }
+    readonly answer: SessionStatus & { readonly profile: string }
+  }
   "GET /login-plan": { readonly body: { readonly profile: string }; readonly answer: LoginPlan }
   "POST /login": {
     readonly body: {

@@ -53,6 +53,7 @@ export function controlHandlers(options: ControlOptions): ControlHandlers {
       const { identity, expiration } = await broker.whoami(profile)
       return { profile, ...identity, expiration: isoSeconds(expiration) }
     },
+    "GET /session": async ({ profile }) => ({ profile, ...broker.session(profile) }),
     "GET /login-plan": ({ profile }) => broker.loginPlan(profile),
     "POST /login": ({ profile, mfaCode, durationSeconds }) => broker.login(profile, mfaCode, durationSeconds),
     "POST /logout": ({ profiles, all }) => (all ? broker.logoutAll() : broker.logout(profiles)),

@@ -5,36 +5,82 @@ import type { Context } from "../context.ts"
 import { paint, span, type Paint } from "../output.ts"
 import { profileFrom, readEndpoint } from "../profile.ts"
 import { word } from "../environment.ts"
+import { Failure, usageWrong } from "../failure.ts"
 
 const sessionMs = 12 * 3_600_000
 const roleMs = 3_600_000
 const barCells = 10
+const watchMs = 2_000
 
 type StatusFlags = {
   readonly json: boolean
   readonly short: boolean
+  readonly watch: boolean
 }
 
-export const status: Command<StatusFlags> = async (context, { json, short }) => {
+export const status: Command<StatusFlags> = async (context, flags) => {
+  if (Number(flags.json) + Number(flags.short) + Number(flags.watch) > 1) {
+    throw usageWrong("--json, --short and --watch exclude each other", "run: credd status")
+  }
   const { stdout } = context.process
-  const answer = await context.daemon("GET /status", {})
-  if (json) stdout.write(`${JSON.stringify(answer, null, 2)}\n`)
-  else stdout.write(short ? oneLine(context, answer) : page(context, answer))
+  if (flags.watch) return await watch(context)
+  if (flags.short) stdout.write(await oneLine(context))
+  else {
+    const answer = await context.daemon("GET /status", {})
+    stdout.write(flags.json ? `${JSON.stringify(answer, null, 2)}\n` : page(context, answer))
+  }
   return 0
 }
 
 /** `dev 6h12m`: the profile of this shell, and how long its MFA session lasts. */
-function oneLine(context: Context, { profiles, sessions }: Status): string {
-  const name = shellProfile(context, profiles) ?? profileFrom(context, undefined, readEndpoint(context))
-  const profile = profiles.find((each) => each.name === name)
-  const session = sessions.find((each) => each.sourceProfile === profile?.sourceProfile)
-  if (profile === undefined || session === undefined) return "-\n"
-  return `${profile.name} ${session.state === "signed-in" ? left(context, session.expiration) : session.state}\n`
+async function oneLine(context: Context): Promise<string> {
+  const profile = shellProfile(context) ?? profileFrom(context, undefined, readEndpoint(context))
+  if (profile === undefined) return "-\n"
+  try {
+    const { state, expiration } = await context.daemon("GET /session", { profile })
+    return `${profile}${state !== "signed-in" ? ` ${state}` : expiration === undefined ? "" : ` ${left(context, expiration)}`}\n`
+  } catch (error) {
+    // A prompt is no place for an error about a profile that credd does not serve.
+    if (error instanceof Failure && ["ProfileNotFound", "ProfileUnsupported"].includes(error.code)) return "-\n"
+    throw error
+  }
 }
 
 /** The profile that this shell asks for, once `credd env` was evaluated in it. */
-function shellProfile({ env }: Context, profiles: readonly ProfileStatus[]): string | undefined {
-  return profiles.find(({ fullUri }) => fullUri === env["AWS_CONTAINER_CREDENTIALS_FULL_URI"])?.name
+function shellProfile({ env }: Context): string | undefined {
+  const name = /^http:\/\/127\.0\.0\.1:\d+\/credentials\/([^/?#]+)$/.exec(
+    env["AWS_CONTAINER_CREDENTIALS_FULL_URI"] ?? "",
+  )?.[1]
+  try {
+    return name === undefined ? undefined : decodeURIComponent(name)
+  } catch {
+    return undefined
+  }
+}
+
+/** Draws the page again and again over itself, until Ctrl-C. */
+async function watch(context: Context): Promise<never> {
+  const { stdout } = context.process
+  if (stdout.isTTY !== true) throw usageWrong("--watch needs a terminal", "run: credd status")
+  for (let drawn = 0; ;) {
+    const lines = (await currentPage(context)).trimEnd().split("\n")
+    const room = Math.max(1, (stdout.rows ?? 24) - 1)
+    const shown = lines.length > room ? [...lines.slice(0, room - 1), `… ${lines.length - room + 1} more lines`] : lines
+    const up = drawn === 0 ? "" : `\u001b[${drawn}A\r`
+    stdout.write(`${up}${shown.map((line) => `${line}\u001b[K\n`).join("")}\u001b[J`)
+    drawn = shown.length
+    await context.pause(watchMs)
+  }
+}
+
+async function currentPage(context: Context): Promise<string> {
+  try {
+    return page(context, await context.daemon("GET /status", {}))
+  } catch (error) {
+    // The daemon may come back: what watches it waits for that.
+    if (error instanceof Failure) return `${error.message}; waiting for it`
+    throw error
+  }
 }
 
 function page(context: Context, { daemon, sessions, profiles, warnings }: Status): string {
@@ -71,14 +117,15 @@ function sessionCells(context: Context, session: SessionStatus, color: Paint, ro
 }
 
 function profileCells(context: Context, profile: ProfileStatus, color: Paint, room: number): string {
-  const { state, kind, expiration, reason = "" } = profile
+  const { state, kind, expiration, reason = "", notes = [] } = profile
+  const about = [kind, ...notes].join("; ")
   switch (state) {
     case "ready": {
       const wholeMs = kind === "role" ? roleMs : sessionMs
-      return `${bar(context, expiration, wholeMs, color)}  ${left(context, expiration).padEnd(6)}  ${cut(kind, room - 20)}`
+      return `${bar(context, expiration, wholeMs, color)}  ${left(context, expiration).padEnd(6)}  ${cut(about, room - 20)}`
     }
     case "idle":
-      return color.dim(cut("fetched at the first request", room))
+      return color.dim(cut(["fetched at the first request", ...notes].join("; "), room))
     case "login-required":
       return color.yellow("login required")
     case "refused":

@@ -68,6 +68,8 @@ export interface Broker {
   profiles(): ReadonlyMap<string, Profile>
   /** Whole, unexpired credentials within the SDKs' patience, or a CreddError. */
   credentialsFor(profile: string): Promise<Credentials>
+  /** The MFA session that a profile hangs on. */
+  session(profile: string): SessionStatus
   loginPlan(profile: string): Promise<LoginPlan>
   login(profile: string, mfaCode: string, durationSeconds: number): Promise<LoginOutcome>
   /** Forgets the sessions behind these profiles and all that was made from them. */
@@ -234,6 +236,12 @@ export function createBroker(options: BrokerOptions): Broker {
         if (!isOver(error) || !(await timeCheck.sureWithin(patienceMs))) throw error
         return await held(profile)
       }
+    },
+    session(name) {
+      const profile = servable(name)
+      const { sourceProfile } = profile
+      // Credentials from elsewhere need no session: nothing ends, and nobody needs to log in.
+      return baseOf(profile).kind === "outside" ? { sourceProfile, state: "signed-in" } : sessions.status(sourceProfile)
     },
     async loginPlan(name) {
       const profile = servable(name)

@@ -46,6 +46,7 @@ export function controlApp({ handlers, before, log }: ControlAppOptions): Hono {
   on("GET /status", nothing)
   on("GET /environment", v.object({ profile: v.exactOptional(profile) }))
   on("GET /whoami", v.object({ profile }))
+  on("GET /session", v.object({ profile }))
   on("GET /login-plan", v.object({ profile }))
   on("POST /login", v.object({ profile, mfaCode: v.string(), durationSeconds: v.pipe(v.number(), v.integer()) }))
   on("POST /logout", v.object({ profiles: v.array(profile), all: v.boolean() }))

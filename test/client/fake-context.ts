@@ -27,6 +27,9 @@ export interface Options {
   readonly shell?: (command: string) => string
   readonly columns?: number
   readonly isTerminal?: boolean
+  readonly rows?: number
+  /** After so many pauses comes Ctrl-C. */
+  readonly pauses?: number
   /** Runs at each daemon call: another program at work on the same files. */
   readonly onCall?: (files: Map<string, Buffer>) => unknown
 }
@@ -46,7 +49,8 @@ export function refuse(body: ErrorBody): never {
 
 /** Runs one command line as `credd` would, against fakes. */
 export async function credd(args: readonly string[], options: Options = {}): Promise<Outcome> {
-  const { env = {}, daemon = {}, typed, stdin = "", shell, columns, isTerminal = false } = options
+  const { env = {}, daemon = {}, typed, stdin = "", shell, columns, rows, isTerminal = false } = options
+  let pauses = options.pauses ?? 0
   const written = { stdout: "", stderr: "" }
   const calls: Call[] = []
   const asked: string[] = []
@@ -58,6 +62,7 @@ export async function credd(args: readonly string[], options: Options = {}): Pro
     },
     isTTY: isTerminal,
     ...(columns === undefined ? {} : { columns }),
+    ...(rows === undefined ? {} : { rows }),
   })
   const call = async (route: ControlRoute, body: unknown): Promise<unknown> => {
     calls.push({ route, body })
@@ -83,6 +88,10 @@ export async function credd(args: readonly string[], options: Options = {}): Pro
       const answer = answers.shift()
       if (answer === undefined) throw interrupted()
       return answer
+    },
+    pause: async () => {
+      pauses -= 1
+      if (pauses < 0) throw interrupted()
     },
     runShell: async (command) => {
       if (shell === undefined) throw new Error("the test expects no mfa_process")

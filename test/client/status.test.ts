@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest"
 import type { Status } from "../../daemon/api.ts"
 import { controlServer } from "./control-server.ts"
-import { credd, endpointFiles, statusAnswer } from "./fake-context.ts"
+import { credd, endpointFiles, refuse, statusAnswer, type Handlers } from "./fake-context.ts"
 import { runCredd } from "./real-process.ts"
 
 const uri = (name: string): string => `http://127.0.0.1:9912/credentials/${encodeURIComponent(name)}`
@@ -25,7 +25,15 @@ const answer: Status = statusAnswer({
   ],
   warnings: ["the session could not be kept"],
 }) // prettier-ignore
-const daemon = { "GET /status": () => answer }
+const daemon: Handlers = {
+  "GET /status": () => answer,
+  "GET /session"({ profile }) {
+    const found = answer.profiles.find(({ name }) => name === profile)
+    const session = answer.sessions.find(({ sourceProfile }) => sourceProfile === found?.sourceProfile)
+    if (session === undefined) return refuse({ code: "ProfileNotFound", message: `profile "${profile}" is not known` })
+    return { profile, ...session }
+  },
+}
 
 describe("credd status", () => {
   it("shows the daemon, the sessions, the profiles and the warnings", async () => {
@@ -81,6 +89,11 @@ describe("credd status", () => {
     ["AWS_PROFILE", { AWS_PROFILE: "out" }, "out expired\n"],
     ["what this shell asks for", { AWS_CONTAINER_CREDENTIALS_FULL_URI: uri("idle") }, "idle 6h12m\n"],
     ["nothing it knows", { AWS_PROFILE: "gone" }, "-\n"],
+    [
+      "a full URI that is not credd's",
+      { AWS_CONTAINER_CREDENTIALS_FULL_URI: "http://127.0.0.1:9912/x/%" },
+      "dev 6h12m\n",
+    ],
   ])("is one short line for %s", async (_, env, line) => {
     const { stdout } = await credd(["status", "--short"], {
       daemon,
@@ -89,6 +102,57 @@ describe("credd status", () => {
     })
 
     expect(stdout).toBe(line)
+  })
+
+  it("draws over itself while it watches, and waits for a daemon that went away", async () => {
+    let calls = 0
+    const changing: Handlers = {
+      "GET /status"() {
+        calls += 1
+        if (calls === 2) return refuse({ code: "DaemonNotRunning", message: "the credd daemon is not running" })
+        return statusAnswer({ warnings: [`page ${calls}`] })
+      },
+    }
+
+    const { status, stdout } = await credd(["status", "--watch"], { daemon: changing, isTerminal: true, pauses: 2 })
+
+    expect(status).toBe(130)
+    const [first = "", second = "", third = ""] = stdout.split(/.\[\d+A\r/)
+    const up = [...stdout.matchAll(/\[(\d+)A\r/g)].map(([, lines]) => Number(lines))
+    expect(first).toContain("page 1")
+    expect(second).toBe("the credd daemon is not running; waiting for it\u001b[K\n\u001b[J")
+    expect(third).toContain("page 3")
+    expect(up).toEqual([first.split("\n").length - 1, 1])
+  })
+
+  it("keeps to the terminal's height while it watches", async () => {
+    const { stdout } = await credd(["status", "--watch"], { daemon, isTerminal: true, rows: 6, pauses: 0 })
+
+    expect(stdout.split("\n").length - 1).toBe(5)
+    expect(stdout).toMatch(/… \d+ more lines/)
+  })
+
+  it.each([
+    [["--watch"], false, "needs a terminal"],
+    [["--watch", "--json"], true, "exclude each other"],
+    [["--short", "--json"], true, "exclude each other"],
+  ])("refuses %j", async (flags, isTerminal, why) => {
+    const { status, stderr } = await credd(["status", ...flags], { daemon, isTerminal })
+
+    expect(status).toBe(2)
+    expect(stderr).toContain(why)
+  })
+
+  it("shows what the config file asks for and STS would not give", async () => {
+    const notes = ["duration_seconds 43200 is taken as 3600"]
+    const profiles = answer.profiles.map((profile) => (profile.kind === "role" ? { ...profile, notes } : profile))
+    const { stdout } = await credd(["status"], {
+      daemon: { "GET /status": () => ({ ...answer, profiles }) },
+      columns: 120,
+    })
+
+    expect(stdout).toMatch(/dev .* role; duration_seconds 43200 is taken as 3600/)
+    expect(stdout).toMatch(/idle .*fetched at the first request; duration_seconds/)
   })
 
   it("says how to begin where there is nothing yet", async () => {

@@ -4,13 +4,8 @@ import { createServer } from "node:net"
 import { join } from "node:path"
 import { describe, expect, it, onTestFinished, vi } from "vitest"
 import { listenOnPort } from "../../daemon/adapters/listen.ts"
-import { accessKeyLines, fetchCredentials, install, killed, variablesIn, type Installation } from "../support/daemon.ts"
+import { accessKeyLines, fetchCredentials, install, killed, signIn, variablesIn } from "../support/daemon.ts"
 import { startKeyring } from "../support/keyring.ts"
-
-async function signIn({ run, sandbox }: Installation): Promise<void> {
-  expect(await run(["add", "acme"], accessKeyLines)).toMatchObject({ status: 0 })
-  expect(await run(["login", "dev"], `${sandbox.mfaCode("alice")}\n`)).toMatchObject({ status: 0 })
-}
 
 describe("the daemon", () => {
   it("serves a role from one login, in the environment that credd env prints", async () => {

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { expect, onTestFinished, vi } from "vitest"
-import { startSandbox, type Sandbox } from "../sandbox/sandbox.ts"
+import { startSandbox, type Sandbox, type SandboxOptions } from "../sandbox/sandbox.ts"
 
 const credd = fileURLToPath(new URL("../../dist/client/main.js", import.meta.url))
 
@@ -52,9 +52,10 @@ source_profile = round
 export async function install(
   variables: Readonly<Record<string, string>> = {},
   config = awsConfig,
+  aws: SandboxOptions = {},
 ): Promise<Installation> {
   const home = mkdtempSync(join(tmpdir(), "credd-e2e-"))
-  const sandbox = await startSandbox()
+  const sandbox = await startSandbox(aws)
   const children: ChildProcess[] = []
   writeFileSync(join(home, "aws-config"), config)
   const env: Record<string, string> = {
@@ -157,4 +158,10 @@ export async function fetchCredentials(
     headers: { authorization: token },
   })
   return { status: response.status, body: (await response.json()) as Record<string, string> }
+}
+
+/** Adds alice's access key and logs in as a person would. */
+export async function signIn({ run, sandbox }: Installation, more: readonly string[] = []): Promise<void> {
+  expect(await run(["add", "acme"], accessKeyLines)).toMatchObject({ status: 0 })
+  expect(await run(["login", "acme", ...more], `${sandbox.mfaCode("alice")}\n`)).toMatchObject({ status: 0 })
 }

@@ -7,6 +7,7 @@ const needed: Readonly<Record<string, string>> = {
   "dbus-daemon": "dbus-daemon",
   "dbus-send": "dbus-bin",
   "gnome-keyring-daemon": "gnome-keyring",
+  faketime: "faketime",
   fish: "fish",
   zsh: "zsh",
 }

@@ -193,6 +193,16 @@ describe(awsSts.name, () => {
     ).rejects.toMatchObject({ code: "ConfigMalformed" })
   })
 
+  it("says that the name of the endpoint is not known", async () => {
+    const { sts } = await setup()
+    const target = { region: "eu-west-1", endpoint: "https://sts.invalid" }
+
+    await expect(sts.getCallerIdentity(someAccessKey, target)).rejects.toMatchObject({
+      code: "Unavailable",
+      message: expect.stringContaining("its name could not be resolved"),
+    })
+  })
+
   it("says that nothing listens there", async () => {
     const { sts } = await setup()
     const server = createServer()

@@ -13,6 +13,7 @@ function setup() {
     "GET /status": vi.fn<ControlHandlers["GET /status"]>(never),
     "GET /environment": vi.fn<ControlHandlers["GET /environment"]>(never),
     "GET /whoami": vi.fn<ControlHandlers["GET /whoami"]>(never),
+    "GET /session": vi.fn<ControlHandlers["GET /session"]>(never),
     "GET /login-plan": vi.fn<ControlHandlers["GET /login-plan"]>(never),
     "POST /login": vi.fn<ControlHandlers["POST /login"]>(never),
     "POST /logout": vi.fn<ControlHandlers["POST /logout"]>(never),
