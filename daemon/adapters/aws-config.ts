@@ -94,34 +94,29 @@ async function merge(
   config: IniSections,
   credentials: IniSections,
 ): Promise<Pick<ProfileFiles, "sections" | "services">> {
-  const all = new Map<string, Merged>()
+  const all = new Map<string, ProfileSection>()
   const services = new Map<string, Keys>()
   for (const [header, keys] of config) {
-    const profile = header === "default" ? header : nameAfter("profile", header)
+    const name = header === "default" ? header : nameAfter("profile", header)
     const service = nameAfter("services", header)
-    if (profile !== undefined) all.set(profile, { keys, credentialsKey: "none", configKey: plainKey(keys) })
+    if (name !== undefined) all.set(name, { name, keys, credentialsKey: "none", configKey: plainKey(keys) })
     else if (service !== undefined) services.set(service, keys)
+    if (all.size % sliceSections === 0) await breathe()
   }
   for (const [name, keys] of credentials) {
     const { keys: below, configKey = "none" } = all.get(name) ?? {}
-    all.set(name, { keys: { ...below, ...keys }, credentialsKey: plainKey(keys), configKey })
+    all.set(name, { name, keys: { ...below, ...keys }, credentialsKey: plainKey(keys), configKey })
   }
-  await breathe()
-  const sections = new Map<string, ProfileSection>()
-  for (const [name, merged] of all) {
-    sections.set(name, { name, ...merged, keys: shown(included(name, all)) })
-    if (sections.size % sliceSections === 0) await breathe()
+  // From now on, no secret.
+  const sections = new Map(all)
+  for (const [name, section] of all) {
+    const keys = shown(included(section, all))
+    if (keys !== section.keys) sections.set(name, { ...section, keys })
   }
   return { services, sections }
 }
 
 const sliceSections = 500
-
-interface Merged {
-  readonly keys: Keys
-  readonly credentialsKey: PlainKey
-  readonly configKey: PlainKey
-}
 
 /** The last `[profile "a"]` or `[profile a]` counts; a name that a shell could not split is no profile. */
 function nameAfter(word: string, header: string): string | undefined {
@@ -131,14 +126,15 @@ function nameAfter(word: string, header: string): string | undefined {
 }
 
 /** `include_profile`, aws-vault's: what a profile does not say itself, it takes from the one that it includes. */
-function included(name: string, all: ReadonlyMap<string, Merged>): Keys {
-  const taken = new Set<string>()
-  let keys: Keys = {}
-  for (let at: string | undefined = name; at !== undefined && !taken.has(at);) {
-    taken.add(at)
-    const own: Keys = all.get(at)?.keys ?? {}
-    keys = taken.size === 1 ? own : { ...own, ...keys }
-    at = own["include_profile"]
+function included(section: ProfileSection, all: ReadonlyMap<string, ProfileSection>): Keys {
+  let keys: Keys = section.keys
+  if (keys["include_profile"] === undefined) return keys
+  const taken = new Set([section.name])
+  for (let next: string | undefined = keys["include_profile"]; next !== undefined && !taken.has(next);) {
+    taken.add(next)
+    const below: Keys = all.get(next)?.keys ?? {}
+    keys = { ...below, ...keys }
+    next = below["include_profile"]
   }
   return keys
 }

@@ -1,5 +1,7 @@
 /** The words of a line as a POSIX shell splits them, or undefined where a quote or backslash is left open. */
 export function shellWords(line: string): readonly string[] | undefined {
+  // Most lines hold nothing that needs a careful reading, and a config file may have thousands.
+  if (!/["'\\]/.test(line)) return line.split(/\s+/).filter((word) => word !== "")
   const words: string[] = []
   let current: string | undefined
   let quote: string | undefined

@@ -16,6 +16,8 @@ export interface Installation {
   readonly home: string
   readonly env: NodeJS.ProcessEnv
   readonly daemon: ChildProcess
+  /** From its start to the file that shells read. */
+  readonly startMs: number
   /** Adds the access key of the profile `acme` and logs in, so that the role profile `dev` is served. */
   login(): Promise<void>
   /** Where the profile is served, and the token to ask with. */
@@ -23,7 +25,7 @@ export interface Installation {
   close(): Promise<void>
 }
 
-const awsConfig = `[profile acme]
+export const awsConfig = `[profile acme]
 mfa_serial = arn:aws:iam::123456789012:mfa/alice
 [profile dev]
 role_arn = arn:aws:iam::123456789012:role/developer
@@ -31,10 +33,10 @@ source_profile = acme
 region = eu-central-1
 `
 
-export async function install(): Promise<Installation> {
+export async function install(config = awsConfig): Promise<Installation> {
   const home = await mkdtemp(join(tmpdir(), "credd-bench-"))
   const sandbox = await startSandbox()
-  await writeFile(join(home, "config"), awsConfig)
+  await writeFile(join(home, "config"), config)
   const state = join(home, "credd")
   const env: NodeJS.ProcessEnv = {
     PATH: process.env["PATH"],
@@ -48,15 +50,18 @@ export async function install(): Promise<Installation> {
     AWS_ENDPOINT_URL_STS: sandbox.url,
   }
   const daemon = spawn(process.execPath, [credd, "daemon"], { env, stdio: "ignore" })
-  for (let tries = 0; !existsSync(join(state, "endpoint.json")); tries += 1) {
-    if (tries > 200 || daemon.exitCode !== null) throw new Error("the daemon did not start")
-    await sleep(50)
+  const startedAt = performance.now()
+  while (!existsSync(join(state, "endpoint.json"))) {
+    if (performance.now() - startedAt > 10_000 || daemon.exitCode !== null) throw new Error("the daemon did not start")
+    await sleep(2)
   }
+  const startMs = performance.now() - startedAt
 
   return {
     home,
     env,
     daemon,
+    startMs,
     async login() {
       const [key] = exampleWorld.users[0]?.accessKeys ?? []
       await node([credd, "add", "acme"], env, `${key?.accessKeyId}\n${key?.secretAccessKey}\n`)

@@ -21,6 +21,7 @@ export interface Loaded {
   readonly perSecond: number
   readonly p50Ms: number
   readonly p99Ms: number
+  readonly maxMs: number
 }
 
 const {
@@ -45,6 +46,7 @@ const loaded: Loaded = {
   perSecond: tookMs.length / (wholeMs / 1_000),
   p50Ms: quantile(tookMs, 0.5),
   p99Ms: quantile(tookMs, 0.99),
+  maxMs: quantile(tookMs, 1),
 }
 process.stdout.write(JSON.stringify(loaded))
 

@@ -3,7 +3,7 @@
  * node:http server for the daemon, an empty module for the client. Ratios of medians, from runs that alternate, since
  * a machine has bad moments. Nothing here passes or fails; the numbers go to `.cache/bench.json` too.
  */
-import { spawn, type ChildProcess } from "node:child_process"
+import { spawn } from "node:child_process"
 import { createHash } from "node:crypto"
 import { once } from "node:events"
 import { mkdir, writeFile } from "node:fs/promises"
@@ -14,9 +14,10 @@ import { text } from "node:stream/consumers"
 import { fileURLToPath } from "node:url"
 import type { BareAnswer } from "./bare-server.ts"
 import { credd, install, type Installation } from "./installation.ts"
-import type { Load, Loaded } from "./load.ts"
-import { median } from "./median.ts"
+import type { Loaded } from "./load.ts"
+import { alternating, load, rowOf, served, type Served } from "./measure.ts"
 import { node, processorMs, restingMiB, stopped } from "./processes.ts"
+import { scale } from "./scale.ts"
 import { isMet, table, type Row } from "./table.ts"
 
 const seconds = Number(process.env["CREDD_BENCH_SECONDS"] ?? 5)
@@ -25,19 +26,7 @@ const clientPairs = 25
 const warmUpSeconds = 2
 
 const bareServer = fileURLToPath(new URL("./bare-server.js", import.meta.url))
-const loadProcess = fileURLToPath(new URL("./load.js", import.meta.url))
 const results = fileURLToPath(new URL("../../../.cache/bench.json", import.meta.url))
-
-interface Served {
-  readonly process: ChildProcess
-  readonly port: number
-  readonly request: string
-}
-
-async function load({ port, request: bytes }: Served, how: Omit<Load, "port" | "request">): Promise<Loaded> {
-  const asked: Load = { port, request: bytes, ...how }
-  return JSON.parse((await node([loadProcess], {}, JSON.stringify(asked))).stdout) as Loaded
-}
 
 /** A server that says, byte for byte, what the daemon says to this request (its Date is its own). */
 async function bareTwin(url: URL, token: string): Promise<Served> {
@@ -57,44 +46,6 @@ async function bareTwin(url: URL, token: string): Promise<Served> {
   const [port] = await once(bare.stdout, "data")
   bare.stdout.destroy()
   return served(bare, Number(port), url.pathname, token)
-}
-
-function served(child: ChildProcess, port: number, path: string, token: string): Served {
-  const lines = [`GET ${path} HTTP/1.1`, `Host: 127.0.0.1:${port}`, `Authorization: ${token}`, "", ""]
-  return { process: child, port, request: lines.join("\r\n") }
-}
-
-/** A pair in each round, the order turned each time; gives each side's median and the median of the pairs' ratios. */
-async function alternating<T>(
-  rounds: number,
-  sides: readonly [() => Promise<T>, () => Promise<T>],
-): Promise<readonly (readonly [T, T])[]> {
-  const pairs: (readonly [T, T])[] = []
-  for (let round = 0; round < rounds; round += 1) {
-    if (round % 2 === 0) {
-      const first = await sides[0]()
-      pairs.push([first, await sides[1]()])
-    } else {
-      const second = await sides[1]()
-      pairs.push([await sides[0](), second])
-    }
-  }
-  return pairs
-}
-
-function rowOf<T>(
-  { what, unit, target }: Pick<Row, "what" | "unit" | "target">,
-  pairs: readonly (readonly [T, T])[],
-  value: (measured: T) => number,
-): Row {
-  return {
-    what,
-    unit,
-    credd: median(pairs.map(([ours]) => value(ours))),
-    reference: median(pairs.map(([, theirs]) => value(theirs))),
-    ratio: median(pairs.map(([ours, theirs]) => value(ours) / value(theirs))),
-    ...(target === undefined ? {} : { target }),
-  }
 }
 
 async function throughput(daemon: Served, bare: Served, connections: number): Promise<Row[]> {
@@ -121,6 +72,7 @@ async function clientTimes({ home, env }: Installation): Promise<Row[]> {
   for (const [args, most] of [
     [["env", "dev"], 1.35],
     [["status"], 1.8],
+    [["status", "--short"], 1.35],
   ] as const) {
     const sides = [() => node([credd, ...args], env), () => node([empty], env)] as const
     await alternating(2, sides)
@@ -167,6 +119,7 @@ async function main(): Promise<void> {
     const rows = await measure(installation, (started) => {
       bare = started
     })
+    rows.push(...(await scale()))
     console.log(table(rows))
     const measured = rows.map((row) => ({ ...row, met: isMet(row) ?? null }))
     const report = { at: new Date().toISOString(), node: process.version, cores, seconds, rows: measured }

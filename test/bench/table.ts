@@ -2,7 +2,7 @@
 
 export interface Row {
   readonly what: string
-  readonly unit: "/s" | "ms" | "µs" | "MiB"
+  readonly unit: "/s" | "ms" | "µs" | "MiB" | "KiB" | ""
   readonly credd: number
   readonly reference: number
   readonly ratio: number
@@ -17,7 +17,7 @@ export function isMet({ ratio, credd, target }: Row): boolean | undefined {
   return value >= least && value <= most
 }
 
-const widths = [36, 12, 12, 7, 14, 4] as const
+const widths = [44, 12, 12, 7, 14, 4] as const
 
 export function table(rows: readonly Row[]): string {
   return [["", "credd", "reference", "ratio", "target", "met"], ...rows.map(cells)]
@@ -47,11 +47,11 @@ function cells(row: Row): string[] {
 function targetText({ target, unit }: Row): string {
   if (target === undefined) return ""
   const [sign, bound] = target.least === undefined ? ["<=", target.most ?? 0] : [">=", target.least]
-  return `${sign} ${target.of === "ratio" ? bound.toFixed(2) : `${bound} ${unit}`}`
+  return `${sign} ${target.of === "ratio" ? bound.toFixed(2) : `${bound} ${unit}`.trimEnd()}`
 }
 
 function amount(value: number, unit: Row["unit"]): string {
   const digits = value >= 1_000 ? 0 : value >= 10 ? 1 : 2
   const text = value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits })
-  return unit === "/s" ? `${text}/s` : `${text} ${unit}`
+  return unit === "/s" ? `${text}/s` : `${text} ${unit}`.trimEnd()
 }

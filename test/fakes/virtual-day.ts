@@ -2,13 +2,13 @@
 import { memoryStore } from "../../daemon/adapters/memory-store.ts"
 import { secretStore } from "../../daemon/adapters/secret-store.ts"
 import { createBroker, type Broker } from "../../daemon/core/broker.ts"
+import type { Sts } from "../../daemon/core/ports.ts"
 import type { Credentials } from "../../daemon/core/credentials.ts"
 import { heartbeat } from "../../daemon/core/heartbeat.ts"
 import { fakeClock, hours, seconds, type FakeClock } from "./clock.ts"
-import { someAccessKey } from "./credentials.ts"
+import { someAccessKey, someCredentials } from "./credentials.ts"
 import { fakeLog } from "./log.ts"
 import { fakeProfileSource } from "./profile-source.ts"
-import { fakeSts } from "./sts.ts"
 
 export interface RoleCall {
   readonly at: number
@@ -62,10 +62,7 @@ export async function virtualDay({
   const calls: RoleCall[] = []
   const underWay = new Map<string, number>()
   let [failure, mostAtOnce, least]: [Error | undefined, number, number] = [undefined, 0, Number.POSITIVE_INFINITY]
-  const sts = fakeSts(clock)
-  const answer = sts.assumeRole.getMockImplementation()
-  sts.assumeRole.mockImplementation(async (...asked) => {
-    const { roleArn } = asked[1]
+  async function assumeRole(...[, { roleArn, durationSeconds }]: Parameters<Sts["assumeRole"]>): Promise<Credentials> {
     calls.push({ at: clock.now(), roleArn })
     const atOnce = (underWay.get(roleArn) ?? 0) + 1
     underWay.set(roleArn, atOnce)
@@ -73,8 +70,13 @@ export async function virtualDay({
     await turn()
     underWay.set(roleArn, atOnce - 1)
     if (failure !== undefined) throw failure
-    return await answer!(...asked)
-  })
+    return someCredentials(clock.now() + durationSeconds * seconds)
+  }
+  const sts: Sts = {
+    assumeRole,
+    getCallerIdentity: async () => ({ accountId: "123456789012", arn: someAccessKey.arn, userId: "AIDAEXAMPLEALICE" }),
+    getSessionToken: async (_, { durationSeconds }) => someCredentials(clock.now() + durationSeconds * seconds),
+  }
   const store = secretStore(memoryStore(), { onDamaged: () => undefined })
   await store.writeAccessKey("acme", someAccessKey)
   const broker = createBroker({
