@@ -35,6 +35,7 @@ const exitStatuses = {
   TokenRejected: 1,
   HostRejected: 1,
   OriginRejected: 1,
+  PeerRejected: 1,
   RouteNotFound: 1,
   MethodNotAllowed: 1,
   RequestMalformed: 1,

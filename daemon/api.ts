@@ -29,6 +29,7 @@ export type ErrorCode =
   | "TokenRejected"
   | "HostRejected"
   | "OriginRejected"
+  | "PeerRejected"
   | "RouteNotFound"
   | "MethodNotAllowed"
   | "RequestMalformed"
@@ -186,17 +187,38 @@ export interface ControlRoutes {
     readonly body: { readonly profile: string }
     readonly answer: Changed & { readonly profile: string }
   }
+  "GET /imds": {
+    readonly body: Record<string, never>
+    readonly answer: { readonly endpoints: readonly ImdsEndpoint[] }
+  }
+  "POST /imds": { readonly body: { readonly profile: string }; readonly answer: ImdsEndpoint }
+  "DELETE /imds": { readonly body: { readonly profile: string }; readonly answer: { readonly profile: string } }
   "POST /unlock": { readonly body: { readonly passphrase: string }; readonly answer: Changed }
 }
 
 export type ControlRoute = keyof ControlRoutes
 
 /** What `env` needs to print shell lines. The daemon keeps it in `endpoint.json` too, so that a shell starts without asking. */
-export interface ShellEnvironment {
+export interface ShellEnvironment extends ShellProfile {
   readonly profile: string
   readonly fullUri: string
   readonly tokenFile: string
+}
+
+export interface ShellProfile {
   readonly region?: string
+  /** Where the profile is served as instance metadata, if it is. */
+  readonly imds?: string
+}
+
+/** Where a profile is served as instance metadata. */
+export interface ImdsEndpoint {
+  readonly profile: string
+  readonly endpoint: string
+  /** `settings`: by `imds` in config.toml or CREDD_IMDS. `command`: by `credd imds enable`. */
+  readonly enabledBy: "settings" | "command"
+  /** Why it is not served, where it is not. */
+  readonly problem?: string
 }
 
 /** `endpoint.json` under state: written by the daemon at start and whenever the profiles change; holds no secret. */
@@ -204,6 +226,6 @@ export interface EndpointFile {
   readonly endpoint: string
   readonly tokenFile: string
   readonly defaultProfile: string | null
-  /** Every servable profile and its region. */
-  readonly profiles: Readonly<Record<string, { readonly region?: string }>>
+  /** Every servable profile. */
+  readonly profiles: Readonly<Record<string, ShellProfile>>
 }

@@ -1,17 +1,20 @@
 /** What each control route does: the broker and the leases put together. */
-import type { EndpointFile, ShellEnvironment, Status } from "./api.ts"
+import type { EndpointFile, ShellEnvironment, ShellProfile, Status } from "./api.ts"
 import type { Broker } from "./core/broker.ts"
 import { isoSeconds } from "./core/credentials.ts"
 import { accessKeyMalformed, profileNotFound, profileRequired, profileUnsupported } from "./core/errors.ts"
 import type { Leases } from "./core/leases.ts"
 import type { SecretStore } from "./core/ports.ts"
+import type { ServableProfile } from "./core/profiles.ts"
 import { similarName } from "./core/similar-name.ts"
 import { Secret } from "./core/secret.ts"
 import type { ControlHandlers } from "./http/control-app.ts"
+import type { Imds } from "./imds.ts"
 import { version } from "./version.ts"
 
 export interface ControlOptions {
   readonly broker: Broker
+  readonly imds: Imds
   readonly leases: Leases
   readonly store: SecretStore
   readonly endpoint: string
@@ -25,7 +28,7 @@ export interface ControlOptions {
 }
 
 export function controlHandlers(options: ControlOptions): ControlHandlers {
-  const { broker, leases, store, endpoint, startedAt } = options
+  const { broker, imds, leases, store, endpoint, startedAt } = options
 
   return {
     "GET /status": async (): Promise<Status> => {
@@ -93,6 +96,17 @@ export function controlHandlers(options: ControlOptions): ControlHandlers {
       await options.onProfilesChanged()
       return { profile, warnings }
     },
+    "GET /imds": async () => ({ endpoints: imds.endpoints() }),
+    "POST /imds": async ({ profile }) => {
+      const enabled = await imds.enable(profile)
+      await options.onProfilesChanged()
+      return enabled
+    },
+    "DELETE /imds": async ({ profile }) => {
+      await imds.disable(profile)
+      await options.onProfilesChanged()
+      return { profile }
+    },
     "POST /unlock": async ({ passphrase }) => {
       await store.unlock(passphrase)
       await broker.settle()
@@ -105,19 +119,19 @@ export function controlHandlers(options: ControlOptions): ControlHandlers {
 /** What `endpoint.json` says, for shells that start without asking the daemon. */
 export function endpointFileOf({
   broker,
+  imds,
   endpoint,
   tokenFile,
   defaultProfile: configured,
 }: ControlOptions): EndpointFile {
-  const profiles: Record<string, { region?: string }> = Object.create(null)
+  const profiles: Record<string, ShellProfile> = Object.create(null)
   for (const profile of broker.profiles().values()) {
-    if (profile.kind !== "unsupported")
-      profiles[profile.name] = profile.region === undefined ? {} : { region: profile.region }
+    if (profile.kind !== "unsupported") profiles[profile.name] = shellProfile(profile, imds)
   }
   return { endpoint, tokenFile, defaultProfile: configured ?? null, profiles }
 }
 
-function environmentOf({ broker, endpoint, tokenFile }: ControlOptions, name: string): ShellEnvironment {
+function environmentOf({ broker, imds, endpoint, tokenFile }: ControlOptions, name: string): ShellEnvironment {
   const profile = broker.profiles().get(name)
   if (profile === undefined) throw profileNotFound(name, similarName(name, broker.profiles().keys()))
   if (profile.kind === "unsupported") throw profileUnsupported(name, profile.reason)
@@ -125,8 +139,13 @@ function environmentOf({ broker, endpoint, tokenFile }: ControlOptions, name: st
     profile: name,
     fullUri: fullUri(endpoint, name),
     tokenFile,
-    ...(profile.region === undefined ? {} : { region: profile.region }),
+    ...shellProfile(profile, imds),
   }
+}
+
+function shellProfile({ name, region }: ServableProfile, imds: Imds): ShellProfile {
+  const at = imds.endpoints().find(({ profile }) => profile === name)?.endpoint
+  return { ...(region === undefined ? {} : { region }), ...(at ? { imds: at } : {}) }
 }
 
 function defaultProfile({ broker, defaultProfile: configured }: ControlOptions): string {

@@ -17,6 +17,8 @@ import { secretStore } from "./adapters/secret-store.ts"
 import { awsSts } from "./adapters/sts.ts"
 import { outsideCredentials } from "./adapters/outside-credentials.ts"
 import { notifier } from "./adapters/notifier.ts"
+import { imdsPorts } from "./adapters/imds-ports.ts"
+import { openImds } from "./imds.ts"
 import { controlHandlers, endpointFileOf, type ControlOptions } from "./control.ts"
 import { createBroker } from "./core/broker.ts"
 import { CreddError, alreadyRunning } from "./core/errors.ts"
@@ -89,8 +91,17 @@ async function start(settings: Settings, env: Env, log: Log): Promise<() => Prom
   const port = await listenOnPort(data, settings.port)
   for (const host of hostsOf(port)) hosts.add(host)
 
+  const imds = await openImds({
+    broker,
+    clock,
+    log,
+    ports: imdsPorts(paths.state),
+    port: settings.port,
+    always: settings.imds,
+  })
   const options: ControlOptions = {
     broker,
+    imds,
     leases,
     store,
     endpoint: `http://${loopback}:${port}`,
@@ -128,8 +139,7 @@ async function start(settings: Settings, env: Env, log: Log): Promise<() => Prom
     if (shell === undefined || !(await files.holdsTokenOf(shell))) await mintShell()
     await writeEndpoint()
   } catch (error) {
-    data.close()
-    control.close()
+    for (const server of [data, control, ...imds.servers()]) server.close()
     throw error
   }
 
@@ -146,7 +156,7 @@ async function start(settings: Settings, env: Env, log: Log): Promise<() => Prom
 
   return async () => {
     stopHeart()
-    await Promise.all([closed(data), closed(control)])
+    await Promise.all([data, control, ...imds.servers()].map((server) => closed(server)))
   }
 }
 

@@ -16,6 +16,7 @@ const port = v.pipe(
   v.minValue(0, "must be 0 to 65535"),
   v.maxValue(65_535, "must be 0 to 65535"),
 )
+const profileNames = "must be a list of profile names"
 const schema = {
   /** Outside the ports that outgoing connections take, and the same at every start: shells keep the URL. 0 takes a free one. */
   port,
@@ -23,16 +24,18 @@ const schema = {
   log_level: v.picklist(["debug", "info", "warn", "error"], 'must be "debug", "info", "warn" or "error"'),
   default_profile: v.pipe(v.string("must be a profile name"), v.nonEmpty("must be a profile name")),
   passphrase_file: v.pipe(v.string("must be a path"), v.startsWith("/", "must be an absolute path")),
+  imds: v.array(v.pipe(v.string(profileNames), v.nonEmpty(profileNames)), profileNames),
 }
 type Name = keyof typeof schema
 
-const defaults = { port: 9912, store: "keychain", log_level: "info" } as const
+const defaults = { port: 9912, store: "keychain", log_level: "info", imds: [] } as const
 const variables: Readonly<Record<Name, string>> = {
   port: "CREDD_PORT",
   store: "CREDD_STORE",
   log_level: "CREDD_LOG_LEVEL",
   default_profile: "CREDD_DEFAULT_PROFILE",
   passphrase_file: "CREDD_PASSPHRASE_FILE",
+  imds: "CREDD_IMDS",
 }
 
 export interface Settings {
@@ -42,6 +45,8 @@ export interface Settings {
   readonly defaultProfile: string | undefined
   /** Holds the file store's passphrase; a systemd credential named `credd-passphrase` serves as well. */
   readonly passphraseFile: string | undefined
+  /** Profiles that are served as instance metadata, besides those of `credd imds enable`. */
+  readonly imds: readonly string[]
   readonly paths: Paths
   readonly sources: Readonly<Record<Name, string>>
 }
@@ -57,6 +62,7 @@ export async function readSettings(env: Env): Promise<Settings> {
     log_level: "default",
     default_profile: "not set",
     passphrase_file: "not set",
+    imds: "default",
   }
   for (const [key, value] of Object.entries(file.values)) {
     const where = `${paths.settings}:${lineOf(key, file.text)}`
@@ -73,7 +79,7 @@ export async function readSettings(env: Env): Promise<Settings> {
   for (const name of Object.keys(variables).map(nameOf)) {
     const text = env[variables[name]]
     if (text === undefined || text === "") continue
-    values.set(name, checked(name, name === "port" ? numberFrom(text) : text, variables[name]))
+    values.set(name, checked(name, fromVariable(name, text), variables[name]))
     sources[name] = variables[name]
   }
   return {
@@ -82,6 +88,7 @@ export async function readSettings(env: Env): Promise<Settings> {
     logLevel: v.parse(schema.log_level, values.get("log_level")),
     defaultProfile: v.parse(v.optional(schema.default_profile), values.get("default_profile")),
     passphraseFile: v.parse(v.optional(schema.passphrase_file), values.get("passphrase_file")),
+    imds: v.parse(schema.imds, values.get("imds")),
     paths,
     sources,
   }
@@ -101,6 +108,7 @@ export function describeSettings(settings: Settings): readonly { name: string; v
     row("log_level", settings.logLevel),
     row("default_profile", settings.defaultProfile),
     row("passphrase_file", settings.passphraseFile),
+    row("imds", settings.imds.join(", ")),
     { name: "settings file", value: paths.settings, source: "path" },
     { name: "state", value: paths.state, source: "path" },
     { name: "socket", value: paths.socket, source: "path" },
@@ -138,6 +146,11 @@ function lineOf(key: string, text: string): number {
     return [key, `"${key}"`, `'${key}'`, `[${key}`].some((start) => trimmed.startsWith(start))
   })
   return at + 1
+}
+
+function fromVariable(name: Name, text: string): unknown {
+  if (name === "port") return numberFrom(text)
+  return name === "imds" ? text.split(",").map((each) => each.trim()) : text
 }
 
 function numberFrom(text: string): number | undefined {

@@ -33,14 +33,11 @@ export function awsConfig(files: AwsFiles): ProfileSource {
   let current: ProfileFiles = { sections: new Map(), services: new Map() }
   let seen: string | undefined
 
-  async function fingerprints(): Promise<string> {
-    return `${await fingerprint(files.config)} ${await fingerprint(files.credentials)}`
-  }
-
   return {
     current: () => current,
     async reload() {
-      const now = await fingerprints()
+      // Taken before the reading: what is written meanwhile shows at the next look.
+      const now = `${await fingerprint(files.config)} ${await fingerprint(files.credentials)}`
       if (now === seen) return false
       seen = now
       try {
@@ -50,8 +47,6 @@ export function awsConfig(files: AwsFiles): ProfileSource {
         const why = error instanceof CreddError ? error.message : "the AWS config files cannot be read"
         current = { ...current, problem: why }
       }
-      // Written to while it was read: what was read may be half of it.
-      if ((await fingerprints()) !== now) seen = undefined
       return true
     },
   }

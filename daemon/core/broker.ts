@@ -11,6 +11,8 @@ import {
   loginCommand,
   loginNotNeeded,
   loginUnanswered,
+  imdsRoleTooShort,
+  tooShortForImds,
   mfaCodeMalformed,
   mfaCodeRejected,
   mfaSerialMissing,
@@ -39,6 +41,8 @@ import { createTimeCheck } from "./time-check.ts"
 
 /** SDKs give up on a container endpoint after 1 s; a caller is answered well before that. */
 const patienceMs = 700
+/** botocore stretches by up to 25 minutes what has less than 15 left: https://github.com/boto/botocore (InstanceMetadataFetcher). */
+const imdsLeastMs = 25 * 60_000
 const sessionSeconds = { least: 900, most: 129_600 }
 
 export interface BrokerOptions {
@@ -68,6 +72,10 @@ export interface Broker {
   profiles(): ReadonlyMap<string, Profile>
   /** Whole, unexpired credentials within the SDKs' patience, or a CreddError. */
   credentialsFor(profile: string): Promise<Credentials>
+  /** The same for instance metadata, whose clients stretch what is near its end. */
+  credentialsForImds(profile: string): Promise<Credentials>
+  /** Throws unless the profile can be served as instance metadata. */
+  checkImds(profile: string): void
   /** The MFA session that a profile hangs on. */
   session(profile: string): SessionStatus
   loginPlan(profile: string): Promise<LoginPlan>
@@ -148,9 +156,31 @@ export function createBroker(options: BrokerOptions): Broker {
     return base?.kind === "session" ? base.target : fallbackTarget()
   }
 
-  async function held(profile: ServableProfile): Promise<Credentials> {
-    if (profile.kind === "session") return sessions.credentials(profile.sourceProfile)
-    return await roles.credentials(profile, patienceMs)
+  async function held(profile: ServableProfile, leastMs = 0): Promise<Credentials> {
+    if (profile.kind === "role") return await roles.credentials(profile, patienceMs, leastMs)
+    const credentials = sessions.credentials(profile.sourceProfile)
+    if (credentials.expiration - clock.now() <= leastMs) throw tooShortForImds(profile.name, leastMs)
+    return credentials
+  }
+
+  async function credentialsFor(name: string, leastMs?: number): Promise<Credentials> {
+    // Somebody who has just written a profile down need not wait for the next pulse.
+    if (!profiles.has(name)) await reread()
+    const profile = servable(name)
+    try {
+      return await held(profile, leastMs)
+    } catch (error) {
+      // A clock that was set forward makes every session look ended: AWS is asked before that is said.
+      if (!isOver(error) || !(await timeCheck.sureWithin(patienceMs))) throw error
+      return await held(profile, leastMs)
+    }
+  }
+
+  function checkImds(name: string): void {
+    const profile = servable(name)
+    if (profile.kind === "role" && profile.request.durationSeconds * 1_000 <= imdsLeastMs) {
+      throw imdsRoleTooShort(name, profile.request.durationSeconds)
+    }
   }
 
   async function inTurn<T>(sourceProfile: string, work: () => Promise<T>): Promise<T> {
@@ -225,18 +255,12 @@ export function createBroker(options: BrokerOptions): Broker {
     },
     reread,
     profiles: () => profiles,
-    async credentialsFor(name) {
-      // Somebody who has just written a profile down need not wait for the next pulse.
-      if (!profiles.has(name)) await reread()
-      const profile = servable(name)
-      try {
-        return await held(profile)
-      } catch (error) {
-        // A clock that was set forward makes every session look ended: AWS is asked before that is said.
-        if (!isOver(error) || !(await timeCheck.sureWithin(patienceMs))) throw error
-        return await held(profile)
-      }
+    credentialsFor: (name) => credentialsFor(name),
+    async credentialsForImds(name) {
+      checkImds(name)
+      return await credentialsFor(name, imdsLeastMs)
     },
+    checkImds,
     session(name) {
       const profile = servable(name)
       const { sourceProfile } = profile

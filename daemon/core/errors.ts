@@ -158,6 +158,36 @@ export const durationOutOfRange = (): CreddError =>
     hint: "run: credd login --duration 12h",
   })
 
+// Instance metadata
+
+/** Its clients stretch what is shorter, and would sign with what has ended. */
+export const tooShortForImds = (profile: string, leastMs: number): CreddError =>
+  new CreddError(
+    "SessionExpired",
+    `profile "${profile}" has less than ${Math.round(leastMs / 60_000)} min left: too little for instance metadata`,
+    { hint: login(profile) },
+  )
+
+export const imdsRoleTooShort = (profile: string, durationSeconds: number): CreddError =>
+  new CreddError("UsageWrong", `profile "${profile}" asks for ${durationSeconds} s: too short for instance metadata`, {
+    hint: "set duration_seconds = 3600 in its section of the AWS config file",
+  })
+
+export const imdsNotEnabled = (profile: string): CreddError =>
+  new CreddError("UsageWrong", `profile "${profile}" is not on an instance metadata port`, {
+    hint: `run: credd imds enable ${word(profile)}`,
+  })
+
+export const imdsPortTaken = (profile: string, why: string): CreddError =>
+  new CreddError("PortTaken", `could not serve "${profile}" as instance metadata: ${why}`, {
+    hint: "run: credd imds list",
+  })
+
+export const imdsInSettings = (profile: string): CreddError =>
+  new CreddError("UsageWrong", `profile "${profile}" stands under imds in the settings`, {
+    hint: "take it out of imds in config.toml, and start the daemon again; run: credd config",
+  })
+
 export const accessKeyMissing = (profile: string): CreddError =>
   new CreddError("AccessKeyMissing", `no access key is kept for profile "${profile}"`, {
     hint: `run: credd add ${word(profile)}`,
@@ -239,6 +269,9 @@ export const originRejected = (): CreddError =>
   new CreddError("OriginRejected", "requests from web pages and through proxies are refused", {
     hint: "run: credd env",
   })
+
+export const peerRejected = (): CreddError =>
+  new CreddError("PeerRejected", "only processes of the daemon's own user are answered", { hint: "run: credd status" })
 
 export const routeNotFound = (): CreddError =>
   new CreddError("RouteNotFound", "there is no such path", { hint: "run: credd env" })

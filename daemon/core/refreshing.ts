@@ -51,9 +51,10 @@ export interface RefreshingOptions {
 export interface Refreshing {
   /**
    * Credentials that are whole and alive. Waits for AWS at most `patienceMs`, and throws `Unavailable` (or what AWS
-   * refused with) when nothing is left to serve.
+   * refused with) when nothing is left to serve. With `leastMs`, what has less left counts as nothing while AWS can be
+   * asked for more.
    */
-  get(patienceMs?: number): Promise<Credentials>
+  get(patienceMs?: number, leastMs?: number): Promise<Credentials>
   /** Asks AWS now, or joins the call that is under way. */
   renew(): Promise<Credentials>
   /** Renews in the background when it is time and nothing forbids it. */
@@ -146,16 +147,16 @@ export function refreshing(fetch: Provider<Credentials>, options: RefreshingOpti
   }
 
   /** What may still be handed out after a renewal did not help. */
-  function remains(error: unknown): Credentials | undefined {
-    const last = isPassing(error) ? 0 : policy.lastMs
+  function remains(error: unknown, leastMs: number): Credentials | undefined {
+    const last = isPassing(error) ? 0 : Math.max(policy.lastMs, leastMs)
     return held !== undefined && leftMs() > last ? held.credentials : undefined
   }
 
-  async function get(patienceMs?: number): Promise<Credentials> {
+  async function get(patienceMs?: number, leastMs = 0): Promise<Credentials> {
     if (held !== undefined) {
       const left = leftMs()
-      if (left > held.behindMs) return held.credentials
-      if (left > held.floorMs) {
+      if (left > Math.max(held.behindMs, leastMs)) return held.credentials
+      if (left > Math.max(held.floorMs, leastMs)) {
         renewBehind()
         return held.credentials
       }
@@ -164,7 +165,7 @@ export function refreshing(fetch: Provider<Credentials>, options: RefreshingOpti
       if (pending === undefined && !mayAsk()) throw failure?.error
       return await within(patienceMs, renew())
     } catch (error) {
-      const credentials = remains(error)
+      const credentials = remains(error, leastMs)
       if (credentials === undefined) throw error
       return credentials
     }

@@ -38,7 +38,7 @@ export interface RolesOptions {
 }
 
 export interface Roles {
-  credentials(profile: RoleProfile, patienceMs: number): Promise<Credentials>
+  credentials(profile: RoleProfile, patienceMs: number, leastMs?: number): Promise<Credentials>
   /** The same without counting as a use, and for as long as it takes. */
   held(profile: RoleProfile): Promise<Credentials>
   renew(profile: RoleProfile): Promise<Credentials>
@@ -154,10 +154,10 @@ export function createRoles({ clock, sts, sessions, outside, log, random }: Role
   }
 
   return {
-    async credentials(profile, patienceMs) {
+    async credentials(profile, patienceMs, leastMs) {
       const role = roleInUse(profile)
       role.lastUsedAt = clock.now()
-      return await role.refreshing.get(patienceMs)
+      return await role.refreshing.get(patienceMs, leastMs)
     },
     held: (profile) => roleInUse(profile).refreshing.get(),
     async renew(profile) {

@@ -57,6 +57,9 @@ export function controlApp({ handlers, before, log }: ControlAppOptions): Hono {
     v.object({ profile, accessKeyId: v.string(), secretAccessKey: v.string(), mfaSerial: v.exactOptional(mfaSerial) }),
   )
   on("DELETE /access-keys", v.object({ profile }))
+  on("GET /imds", nothing)
+  on("POST /imds", v.object({ profile }))
+  on("DELETE /imds", v.object({ profile }))
   on("POST /unlock", v.object({ passphrase: v.string() }))
 
   app.notFound(() => {

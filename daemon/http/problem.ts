@@ -30,6 +30,7 @@ const statuses = {
   TokenRejected: 401,
   HostRejected: 403,
   OriginRejected: 403,
+  PeerRejected: 403,
   RouteNotFound: 404,
   MethodNotAllowed: 405,
   RequestMalformed: 400,

@@ -1,10 +1,11 @@
 /** The two node:http servers: bounds on what a slow or hostile caller can cost, and the checks that need the raw request. */
 import { getRequestListener } from "@hono/node-server"
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
-import { requestMalformed } from "../core/errors.ts"
+import type { Socket } from "node:net"
+import { peerRejected, requestMalformed } from "../core/errors.ts"
 import { answerHeaders } from "./credentials-app.ts"
 import { guardFraming, isLoopback } from "./guards.ts"
-import { problem } from "./problem.ts"
+import { problem, statusOf } from "./problem.ts"
 
 /** Node's own bounds let a half-sent request live for 90 s, and drop headers beyond 1,000 in silence. */
 const bounds = {
@@ -19,16 +20,42 @@ type Fetching = Parameters<typeof getRequestListener>[0] extends infer Fetch ? {
 
 /** The data plane's server, for callers of any kind on loopback. */
 export function credentialsServer(app: Fetching): Server {
+  return loopbackServer(app, refuse)
+}
+
+/** A metadata server: only for whom `mayAsk` lets in, looked up once a connection. */
+export function imdsServer(app: Fetching, mayAsk: (socket: Socket) => Promise<boolean>): Server {
+  const allowed = new WeakMap<Socket, Promise<boolean>>()
+  const server = loopbackServer(app, refuseSilently, async (socket) => {
+    const known = allowed.get(socket) ?? mayAsk(socket)
+    allowed.set(socket, known)
+    return await known
+  })
+  server.maxConnections = 256
+  return server
+}
+
+function loopbackServer(
+  app: Fetching,
+  refused: (response: ServerResponse, error: unknown) => void,
+  mayAsk?: (socket: Socket) => Promise<boolean>,
+): Server {
   // Nothing to clean up: a request with a body is refused before it comes here.
   const listener = getRequestListener(app.fetch, { autoCleanupIncoming: false })
   const server = createServer(bounds, (request, response) => {
     try {
       guardFraming(request)
     } catch (error) {
-      refuse(response, error)
+      refused(response, error)
       return
     }
-    void listener(request, response)
+    if (mayAsk === undefined) void listener(request, response)
+    else {
+      mayAsk(request.socket).then(
+        (isAllowed) => (isAllowed ? listener(request, response) : refused(response, peerRejected())),
+        (error: unknown) => refused(response, error),
+      )
+    }
   })
   server.maxHeadersCount = 0
   server.maxConnections = 1_024
@@ -64,6 +91,12 @@ export function controlServer(app: Fetching): Server {
   server.on("upgrade", (_, socket) => socket.destroy())
   server.on("connect", (_, socket) => socket.destroy())
   return server
+}
+
+/** Without a body, for clients that would take it for an answer. */
+function refuseSilently(response: ServerResponse, error: unknown): void {
+  response.writeHead(statusOf(error), { "content-length": "0", connection: "close" })
+  response.end()
 }
 
 function refuse(response: ServerResponse, error: unknown): void {

@@ -21,6 +21,9 @@ function setup() {
     "POST /refresh": vi.fn<ControlHandlers["POST /refresh"]>(never),
     "POST /access-keys": vi.fn<ControlHandlers["POST /access-keys"]>(never),
     "DELETE /access-keys": vi.fn<ControlHandlers["DELETE /access-keys"]>(never),
+    "GET /imds": vi.fn<ControlHandlers["GET /imds"]>(never),
+    "POST /imds": vi.fn<ControlHandlers["POST /imds"]>(never),
+    "DELETE /imds": vi.fn<ControlHandlers["DELETE /imds"]>(never),
     "POST /unlock": vi.fn<ControlHandlers["POST /unlock"]>(never),
   }
   const log = fakeLog()

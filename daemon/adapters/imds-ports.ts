@@ -1,0 +1,36 @@
+/** Which port each profile's metadata server has, kept in `imds.json`: shells keep the URL, so it must not move. */
+import { readFile } from "node:fs/promises"
+import { join } from "node:path"
+import * as v from "valibot"
+import { writeFileAtomic } from "./atomic-file.ts"
+
+const file = v.pipe(
+  v.string(),
+  v.parseJson(),
+  v.record(v.string(), v.object({ port: v.number(), isEnabled: v.boolean() })),
+)
+
+export interface ImdsPort {
+  readonly port: number
+  /** By `credd imds enable`; a profile of the settings has a port without it. */
+  readonly isEnabled: boolean
+}
+
+export interface ImdsPorts {
+  read(): Promise<Map<string, ImdsPort>>
+  write(ports: ReadonlyMap<string, ImdsPort>): Promise<void>
+}
+
+export function imdsPorts(state: string): ImdsPorts {
+  const path = join(state, "imds.json")
+  return {
+    async read() {
+      const text = await readFile(path, "utf8").catch(() => "{}")
+      const parsed = v.safeParse(file, text)
+      return new Map(parsed.success ? Object.entries(parsed.output) : [])
+    },
+    async write(ports) {
+      await writeFileAtomic(path, `${JSON.stringify(Object.fromEntries(ports), null, 2)}\n`)
+    },
+  }
+}
