@@ -1,0 +1,31 @@
+/** Access keys come in, proven with AWS first, and go. */
+import { accessKeyMalformed } from "../core/errors.ts"
+import { Secret } from "../core/secret.ts"
+import type { ControlHandlers } from "../http/control-app.ts"
+import type { ControlOptions } from "./options.ts"
+
+type Routes = Pick<ControlHandlers, "POST /access-keys" | "DELETE /access-keys">
+
+export function accessKeyRoutes({ broker, store, onProfilesChanged }: ControlOptions): Routes {
+  return {
+    "POST /access-keys": async ({ profile, accessKeyId, secretAccessKey, mfaSerial }) => {
+      if (
+        !/^[A-Z0-9]{16,128}$/.test(accessKeyId) ||
+        accessKeyId.startsWith("ASIA") ||
+        !/^\S{16,128}$/.test(secretAccessKey)
+      ) {
+        throw accessKeyMalformed()
+      }
+      const serial = mfaSerial === undefined ? {} : { mfaSerial }
+      const key = { accessKeyId, secretAccessKey: new Secret(secretAccessKey), ...serial }
+      const identity = await broker.addAccessKey(profile, key)
+      await onProfilesChanged()
+      return { profile, ...identity, durable: store.kind !== "memory", ...serial }
+    },
+    "DELETE /access-keys": async ({ profile }) => {
+      const warnings = await broker.removeAccessKey(profile)
+      await onProfilesChanged()
+      return { profile, warnings }
+    },
+  }
+}

@@ -1,0 +1,35 @@
+/** How everything stands, and who a profile's credentials are. */
+import type { Status } from "../api.ts"
+import { isoSeconds } from "../core/credentials.ts"
+import type { ControlHandlers } from "../http/control-app.ts"
+import { version } from "../version.ts"
+import { fullUri } from "./environment.ts"
+import type { ControlOptions } from "./options.ts"
+
+type Routes = Pick<ControlHandlers, "GET /status" | "GET /whoami">
+
+export function statusRoutes({ broker, leases, store, endpoint, startedAt }: ControlOptions): Routes {
+  return {
+    "GET /status": async (): Promise<Status> => {
+      const { storeState, sessions, profiles, warnings } = broker.status()
+      return {
+        daemon: {
+          version,
+          pid: process.pid,
+          startedAt: isoSeconds(startedAt),
+          endpoint,
+          store: store.kind,
+          storeState,
+        },
+        sessions,
+        profiles: profiles.map((profile) => ({ ...profile, fullUri: fullUri(endpoint, profile.name) })),
+        leases: leases.status(),
+        warnings,
+      }
+    },
+    "GET /whoami": async ({ profile }) => {
+      const { identity, expiration } = await broker.whoami(profile)
+      return { profile, ...identity, expiration: isoSeconds(expiration) }
+    },
+  }
+}
