@@ -103,6 +103,25 @@ const routes = buildRouteMap({
       parameters: { positional: none, flags: {} },
       load: async () => (await import("./commands/daemon.ts")).daemon,
     }),
+    decode: command({
+      brief: "have AWS decode an encoded authorization message",
+      examples: ["credd decode MESSAGE", "terraform apply 2>&1 | credd decode -", "credd decode --profile dev -"],
+      parameters: {
+        positional: {
+          kind: "tuple",
+          parameters: [
+            {
+              brief: "the message, or the whole error around it; - reads standard input",
+              parse: String,
+              placeholder: "message",
+              optional: true,
+            },
+          ],
+        },
+        flags: { json, profile: value("who asks AWS; else as for any command", "profile") },
+      },
+      load: async () => (await import("./commands/decode.ts")).decode,
+    }),
     env: command({
       brief: "print shell lines that make AWS SDKs ask credd",
       examples: ['eval "$(credd env dev)"', "credd env dev --shell fish | source", "credd env --unset"],

@@ -39,6 +39,7 @@ const exitStatuses = {
   RouteNotFound: 1,
   MethodNotAllowed: 1,
   RequestMalformed: 1,
+  MessageRejected: 1,
   Unavailable: 1,
   UsageWrong: 2,
   SettingsInvalid: 1,

@@ -34,6 +34,7 @@ export type ErrorCode =
   | "MethodNotAllowed"
   | "RequestMalformed"
   // AWS
+  | "MessageRejected"
   | "Unavailable"
   // settings, files and the machine
   | "UsageWrong"
@@ -129,6 +130,26 @@ export interface LoginPlan {
   readonly mfaProcess?: string
 }
 
+/** What an encoded authorization message says: who was refused what, and by which statements. */
+export interface DecodedMessage {
+  readonly isAllowed: boolean
+  /** A policy says no. Where this is false and `isAllowed` too, no policy says yes. */
+  readonly isExplicitlyDenied: boolean
+  readonly principal?: string
+  readonly action?: string
+  readonly resource?: string
+  readonly statements: readonly DecodedStatement[]
+  /** The whole of it, as AWS answered. */
+  readonly document: unknown
+}
+
+export interface DecodedStatement {
+  readonly id?: string
+  readonly effect: string
+  readonly actions: readonly string[]
+  readonly resources: readonly string[]
+}
+
 /** A change that was made, and what did not go as well as it could have. */
 export interface Changed {
   readonly warnings: readonly string[]
@@ -172,6 +193,10 @@ export interface ControlRoutes {
   "POST /refresh": {
     readonly body: { readonly profile: string }
     readonly answer: { readonly profile: string; readonly expiration: string }
+  }
+  "POST /decode": {
+    readonly body: { readonly profile: string; readonly message: string }
+    readonly answer: DecodedMessage
   }
   "POST /access-keys": {
     readonly body: {

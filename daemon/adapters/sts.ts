@@ -9,6 +9,8 @@ import {
   CreddError,
   accessDenied,
   accessKeyRejected,
+  mayNotDecode,
+  messageRejected,
   mfaCodeRejected,
   policyDenied,
   regionDisabled,
@@ -17,6 +19,7 @@ import {
 } from "../core/errors.ts"
 import type { Sts, StsTarget } from "../core/ports.ts"
 import { Secret } from "../core/secret.ts"
+import { decodedMessage } from "./authorization-message.ts"
 import type { AwsHttp } from "./aws-http.ts"
 import type { AwsClock } from "./clock.ts"
 
@@ -118,7 +121,27 @@ export function awsSts({ clock, http }: StsOptions): Sts {
       )
       return credentialsFrom(answer.Credentials, target)
     },
+    async decodeAuthorizationMessage(as, message, profile, target) {
+      const call = { as, target, what: "to decode the message" }
+      const answer = await sendAgainIfSkewed(call, (client, { DecodeAuthorizationMessageCommand }) =>
+        client.send(new DecodeAuthorizationMessageCommand({ EncodedMessage: message })),
+      ).catch((error: unknown) => {
+        if (!(error instanceof CreddError)) throw error
+        // Its length and letters were checked before; a proxy or an older STS may still find fault with them.
+        if (isNamed(error.cause, "InvalidAuthorizationMessageException") || isNamed(error.cause, "ValidationError")) {
+          throw messageRejected(profile, error)
+        }
+        throw error.code === "AccessDenied" ? mayNotDecode(profile, error) : error
+      })
+      const decoded = decodedMessage(answer.DecodedMessage ?? "")
+      if (decoded === undefined) throw stsUnavailable(target.region, "the answer is no decoded message")
+      return decoded
+    },
   }
+}
+
+function isNamed(error: unknown, name: string): boolean {
+  return error instanceof Error && error.name === name
 }
 
 async function loadSdk(): Promise<typeof Sdk> {

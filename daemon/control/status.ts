@@ -1,4 +1,4 @@
-/** How everything stands, and who a profile's credentials are. */
+/** How everything stands, who a profile's credentials are, and what AWS refused them. */
 import type { Status } from "../api.ts"
 import { isoSeconds } from "../core/credentials.ts"
 import type { ControlHandlers } from "../http/control-app.ts"
@@ -6,7 +6,7 @@ import { version } from "../version.ts"
 import { fullUri } from "./environment.ts"
 import type { ControlOptions } from "./options.ts"
 
-type Routes = Pick<ControlHandlers, "GET /status" | "GET /whoami">
+type Routes = Pick<ControlHandlers, "GET /status" | "GET /whoami" | "POST /decode">
 
 export function statusRoutes({ broker, leases, store, endpoint, startedAt }: ControlOptions): Routes {
   return {
@@ -31,5 +31,6 @@ export function statusRoutes({ broker, leases, store, endpoint, startedAt }: Con
       const { identity, expiration } = await broker.whoami(profile)
       return { profile, ...identity, expiration: isoSeconds(expiration) }
     },
+    "POST /decode": ({ profile, message }) => broker.decode(profile, message),
   }
 }

@@ -2,7 +2,7 @@
  * From a profile to credentials, and every command that changes what is served. The MFA sessions are in `sessions.ts`,
  * the role sessions above them in `roles.ts`.
  */
-import type { Identity, LoginPlan, SessionStatus } from "../api.ts"
+import type { DecodedMessage, Identity, LoginPlan, SessionStatus } from "../api.ts"
 import { isoSeconds, maskedKeyId, type AccessKey, type Credentials, type KeptAccessKey } from "./credentials.ts"
 import {
   CreddError,
@@ -85,6 +85,8 @@ export interface Broker {
   logoutAll(): Promise<LogoutOutcome>
   refresh(profile: string): Promise<Credentials>
   whoami(profile: string): Promise<{ readonly identity: Identity; readonly expiration: number }>
+  /** Has AWS decode an authorization message, with the rights of the profile. */
+  decode(profile: string, message: string): Promise<DecodedMessage>
   addAccessKey(profile: string, key: NewAccessKey): Promise<Identity>
   removeAccessKey(profile: string): Promise<readonly string[]>
   /** One pulse: asks AWS for the time where it is in doubt, renews what is due, tells of sessions that end soon. */
@@ -193,10 +195,20 @@ export function createBroker(options: BrokerOptions): Broker {
     }
   }
 
+  async function accessKeyOf(sourceProfile: string): Promise<KeptAccessKey> {
+    const key = await store.readAccessKey(sourceProfile)
+    if (key === undefined) throw accessKeyMissing(sourceProfile)
+    return key
+  }
+
+  /** What signs a call that an MFA session may not make: STS lets it assume roles and say who it is, and nothing else. */
+  async function signer(profile: ServableProfile): Promise<AccessKey | Credentials> {
+    return profile.kind === "role" ? await roles.held(profile) : await accessKeyOf(profile.sourceProfile)
+  }
+
   async function keyAndSerial(profile: ServableProfile): Promise<{ key: KeptAccessKey; mfaSerial: string }> {
     if (baseOf(profile).kind === "outside") throw loginNotNeeded(profile.name)
-    const key = await store.readAccessKey(profile.sourceProfile)
-    if (key === undefined) throw accessKeyMissing(profile.sourceProfile)
+    const key = await accessKeyOf(profile.sourceProfile)
     const mfaSerial = profile.mfaSerial ?? key.mfaSerial
     if (mfaSerial === undefined) throw mfaSerialMissing(profile.sourceProfile)
     return { key, mfaSerial }
@@ -294,6 +306,10 @@ export function createBroker(options: BrokerOptions): Broker {
       const profile = servable(name)
       const credentials = profile.kind === "session" ? sessions.credentials(name) : await roles.held(profile)
       return { identity: await sts.getCallerIdentity(credentials, profile.target), expiration: credentials.expiration }
+    },
+    async decode(name, message) {
+      const profile = servable(name)
+      return await sts.decodeAuthorizationMessage(await signer(profile), message, name, profile.target)
     },
     async addAccessKey(name, { accessKeyId, secretAccessKey, mfaSerial }) {
       return await inTurn(name, async () => {

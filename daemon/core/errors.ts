@@ -294,6 +294,19 @@ export const accessDenied = (what: string, cause: unknown): CreddError =>
 export const policyDenied = (what: string, why: string, cause: unknown): CreddError =>
   new CreddError("AccessDenied", `AWS refused ${what}: ${why}`, { hint: "run: credd whoami", cause })
 
+/** AWS says no more than "Message is not valid", whichever of these it is. */
+export const messageRejected = (profile: string, cause: unknown): CreddError =>
+  new CreddError("MessageRejected", "AWS cannot decode the message: it is cut short, changed, or of another account", {
+    hint: `copy it whole, or name a profile of the account it came from: credd decode --profile ${word(profile)} -`,
+    cause,
+  })
+
+export const mayNotDecode = (profile: string, cause: unknown): CreddError =>
+  new CreddError("AccessDenied", `profile "${profile}" lacks the right sts:DecodeAuthorizationMessage`, {
+    hint: 'ask for this policy statement: {"Effect":"Allow","Action":"sts:DecodeAuthorizationMessage","Resource":"*"}',
+    cause,
+  })
+
 export const regionDisabled = (region: string, cause: unknown): CreddError =>
   new CreddError("AccessDenied", `STS is switched off in region ${region} for this account`, {
     hint: `set another region for the profile, or run: aws account enable-region --region-name ${region}`,

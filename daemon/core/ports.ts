@@ -1,5 +1,5 @@
 /** What the core needs of the outside: one small interface each, implemented by an adapter and by a fake. */
-import type { Identity, StoreKind } from "../api.ts"
+import type { DecodedMessage, Identity, StoreKind } from "../api.ts"
 import type { AccessKey, Credentials, KeptAccessKey, MfaSession } from "./credentials.ts"
 
 export interface Clock {
@@ -47,6 +47,13 @@ export interface Sts {
   /** Sends the code at most once, whatever happens. */
   getSessionToken(key: AccessKey, request: SessionRequest, target: StsTarget): Promise<Credentials>
   assumeRole(as: AccessKey | Credentials, request: RoleRequest, target: StsTarget): Promise<Credentials>
+  /** Throws `MessageRejected` for what is no message of this account, `AccessDenied` where the right is missing. */
+  decodeAuthorizationMessage(
+    as: AccessKey | Credentials,
+    message: string,
+    profile: string,
+    target: StsTarget,
+  ): Promise<DecodedMessage>
 }
 
 /**

@@ -52,6 +52,8 @@ export function controlApp({ handlers, before, log }: ControlAppOptions): Hono {
   on("POST /logout", v.object({ profiles: v.array(profile), all: v.boolean() }))
   on("POST /lock", nothing)
   on("POST /refresh", v.object({ profile }))
+  // AWS's own limit: https://docs.aws.amazon.com/STS/latest/APIReference/API_DecodeAuthorizationMessage.html
+  on("POST /decode", v.object({ profile, message: v.pipe(v.string(), v.nonEmpty(), v.maxLength(10_240)) }))
   on(
     "POST /access-keys",
     v.object({ profile, accessKeyId: v.string(), secretAccessKey: v.string(), mfaSerial: v.exactOptional(mfaSerial) }),

@@ -34,6 +34,7 @@ const statuses = {
   RouteNotFound: 404,
   MethodNotAllowed: 405,
   RequestMalformed: 400,
+  MessageRejected: 400,
   Unavailable: 503,
   UsageWrong: 400,
   SettingsInvalid: 500,

@@ -4,7 +4,7 @@ import { version } from "../../daemon/version.ts"
 import { credd, refuse } from "./fake-context.ts"
 
 const commands = [
-  "add", "config", "daemon", "env", "import", "lock", "login", "logout",
+  "add", "config", "daemon", "decode", "env", "import", "lock", "login", "logout",
   "refresh", "remove", "status", "unlock", "use", "whoami",
 ] // prettier-ignore
 

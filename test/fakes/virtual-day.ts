@@ -9,6 +9,7 @@ import { fakeClock, hours, seconds, type FakeClock } from "./clock.ts"
 import { someAccessKey, someCredentials } from "./credentials.ts"
 import { fakeLog } from "./log.ts"
 import { fakeProfileSource } from "./profile-source.ts"
+import { fakeSts } from "./sts.ts"
 
 export interface RoleCall {
   readonly at: number
@@ -73,6 +74,7 @@ export async function virtualDay({
     return someCredentials(clock.now() + durationSeconds * seconds)
   }
   const sts: Sts = {
+    ...fakeSts(clock),
     assumeRole,
     getCallerIdentity: async () => ({ accountId: "123456789012", arn: someAccessKey.arn, userId: "AIDAEXAMPLEALICE" }),
     getSessionToken: async (_, { durationSeconds }) => someCredentials(clock.now() + durationSeconds * seconds),

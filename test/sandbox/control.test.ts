@@ -5,7 +5,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { text } from "node:stream/consumers"
 import { fileURLToPath } from "node:url"
-import { GetCallerIdentityCommand, STSClient } from "@aws-sdk/client-sts"
+import { DecodeAuthorizationMessageCommand, GetCallerIdentityCommand, STSClient } from "@aws-sdk/client-sts"
 import { request } from "undici"
 import { describe, expect, it, onTestFinished } from "vitest"
 import type { Fault } from "./faults.ts"
@@ -37,6 +37,17 @@ async function run(world?: string) {
 }
 
 describe("the sandbox's own paths", () => {
+  it("make an authorization message that the real call decodes", async () => {
+    const { client, sandbox } = await started()
+
+    const { status, body } = await control(sandbox.url, "POST", "messages", { allowed: false })
+
+    expect(status).toBe(200)
+    const command = new DecodeAuthorizationMessageCommand({ EncodedMessage: (body as { message: string }).message })
+    expect((await client().send(command)).DecodedMessage).toBe('{"allowed":false}')
+    expect(await control(sandbox.url, "POST", "messages", "no object")).toMatchObject({ status: 400 })
+  })
+
   it("take one fault or several, and tell the calls", async () => {
     const { client, sandbox } = await started()
     const fault: Fault = { kind: "error", code: "Throttling", times: 1 }

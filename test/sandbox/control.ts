@@ -1,4 +1,5 @@
-/** The sandbox's own paths, for tests in other processes and languages: faults in, calls out, and back to the start. */
+/** The sandbox's own paths, for tests in other processes and languages: faults in, calls out, messages made, and back to the start. */
+import * as v from "valibot"
 import type { CallLog } from "./calls.ts"
 import { parseFaults } from "./fault-document.ts"
 import type { Faults } from "./faults.ts"
@@ -7,6 +8,8 @@ import type { Answer } from "./wire.ts"
 export interface Controlled {
   readonly faults: Faults
   readonly log: CallLog
+  /** An encoded authorization message that says this. */
+  mint(document: object): string
   reset(): void
 }
 
@@ -20,6 +23,8 @@ export function controlAnswer(sandbox: Controlled, method: string, path: string,
       return json(200, callsDocument(sandbox.log))
     case "POST /_sandbox/faults":
       return addFaults(sandbox.faults, body)
+    case "POST /_sandbox/messages":
+      return mint(sandbox, body)
     case "POST /_sandbox/reset":
       sandbox.reset()
       return nothing
@@ -32,6 +37,14 @@ function addFaults(faults: Faults, body: string): Answer {
   try {
     for (const fault of parseFaults(body)) faults.add(fault)
     return nothing
+  } catch (error) {
+    return json(400, { message: error instanceof Error ? error.message : String(error) })
+  }
+}
+
+function mint(sandbox: Controlled, body: string): Answer {
+  try {
+    return json(200, { message: sandbox.mint(v.parse(v.pipe(v.string(), v.parseJson(), v.looseObject({})), body)) })
   } catch (error) {
     return json(400, { message: error instanceof Error ? error.message : String(error) })
   }

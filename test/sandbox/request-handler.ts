@@ -18,6 +18,7 @@ export interface HandlerOptions {
   readonly log: CallLog
   readonly clock: () => number
   readonly wait: (ms: number) => Promise<unknown>
+  readonly mint: (document: object) => string
   readonly reset: () => void
 }
 

@@ -58,7 +58,9 @@ export async function startSandbox({
     log.clear()
   }
 
-  const server = createServer(requestHandler({ state: () => state, faults, log, clock, wait, reset }))
+  const server = createServer(
+    requestHandler({ state: () => state, faults, log, clock, wait, mint: (document) => mint(state, document), reset }),
+  )
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject).listen(0, "127.0.0.1", resolve)
   })

@@ -62,6 +62,66 @@ describe(awsSts.name, () => {
     })
   })
 
+  it("has a message decoded, and takes what is missing in it for missing", async () => {
+    const { sandbox, sts, target } = await setup()
+    const document = {
+      allowed: false,
+      explicitDeny: true,
+      matchedStatements: {
+        items: [
+          {
+            statementId: "NoBigOnes",
+            effect: "DENY",
+            principals: { items: [] },
+            actions: { items: [{ value: "ec2:RunInstances" }] },
+            resources: { items: [{ value: "*" }] },
+            conditions: { items: [] },
+          },
+        ],
+      },
+      context: {
+        principal: { id: "AIDAEXAMPLE", name: "alice", arn: "arn:aws:iam::123456789012:user/alice" },
+        action: "ec2:RunInstances",
+        resource: "arn:aws:ec2:eu-west-1:123456789012:instance/*",
+        conditions: { items: [] },
+      },
+    }
+    const decode = async (of: object) =>
+      await sts.decodeAuthorizationMessage(someAccessKey, sandbox.mintAuthorizationMessage(of), "acme", target)
+
+    expect(await decode(document)).toEqual({
+      isAllowed: false,
+      isExplicitlyDenied: true,
+      principal: "arn:aws:iam::123456789012:user/alice",
+      action: "ec2:RunInstances",
+      resource: "arn:aws:ec2:eu-west-1:123456789012:instance/*",
+      statements: [{ id: "NoBigOnes", effect: "DENY", actions: ["ec2:RunInstances"], resources: ["*"] }],
+      document,
+    })
+    expect(await decode({ allowed: true, matchedStatements: "?", context: { action: 7 }, new: {} })).toEqual({
+      isAllowed: true,
+      isExplicitlyDenied: false,
+      statements: [],
+      document: { allowed: true, matchedStatements: "?", context: { action: 7 }, new: {} },
+    })
+    await expect(decode({})).rejects.toMatchObject({ code: "Unavailable" })
+  })
+
+  it("tells a message that is none from a right that is missing", async () => {
+    const { sandbox, sts, target, session } = await setup()
+    const message = sandbox.mintAuthorizationMessage({ allowed: true })
+
+    await expect(sts.decodeAuthorizationMessage(someAccessKey, `${message}x`, "acme", target)).rejects.toMatchObject({
+      code: "MessageRejected",
+      hint: expect.stringContaining("credd decode --profile acme"),
+    })
+    await expect(sts.decodeAuthorizationMessage(await session(), message, "acme", target)).rejects.toMatchObject({
+      code: "AccessDenied",
+      message: 'profile "acme" lacks the right sts:DecodeAuthorizationMessage',
+      hint: expect.stringContaining('"Action":"sts:DecodeAuthorizationMessage"'),
+    })
+  })
+
   it.each([
     [
       "RegionDisabledException",
