@@ -1,5 +1,6 @@
 /** The hall: reads settings, builds the adapters, hands them to the core, opens both doors, and closes them with grace. */
 import "./no-inspector.ts"
+import "./steady-heap.ts"
 import { readFile } from "node:fs/promises"
 import type { Server } from "node:http"
 import { join } from "node:path"

@@ -10,7 +10,6 @@ import { breathe } from "./clock.ts"
 export type IniSections = ReadonlyMap<string, Readonly<Record<string, string>>>
 
 const sectionLine = /^\[(.+)\]/
-const keyEnd = /[=:]/
 
 /** The parser's own section, whose keys all others have too (not `[default]`, which is a profile). */
 const defaultsName = "DEFAULT"
@@ -39,21 +38,27 @@ export async function parseIni(text: string, file: string): Promise<IniSections>
   }
 
   let line = 0
-  for (const raw of linesOf(text)) {
+  const plain = text.includes("\r") ? text.replaceAll(/\r\n?/g, "\n") : text
+  for (let start = plain.startsWith("\uFEFF") ? 1 : 0; start <= plain.length;) {
+    const newline = plain.indexOf("\n", start)
+    const end = newline === -1 ? plain.length : newline
     line += 1
     // A file of thousands of profiles must not hold up those who are served.
     if (line % sliceLines === 0) await breathe()
-    const value = raw.trim()
-    if (value === "" || value.startsWith("#") || value.startsWith(";")) continue
-    const depth = raw.length - raw.trimStart().length
+    // Only what is kept becomes a string of its own: what a large file leaves behind, the process would hold on to.
+    const first = skipSpace(plain, start, end)
+    const depth = first - start
+    start = end + 1
+    const opening = plain[first]
+    if (first === end || opening === "#" || opening === ";") continue
     if (open !== undefined && depth > indent) {
       open.rest ??= []
-      open.rest.push(value)
+      open.rest.push(plain.slice(first, end).trimEnd())
       continue
     }
     close(line)
     indent = depth
-    const header = value.startsWith("[") ? sectionLine.exec(value)?.[1] : undefined
+    const header = opening === "[" ? sectionLine.exec(plain.slice(first, end))?.[1] : undefined
     if (header !== undefined) {
       if (sections.has(header) && header !== defaultsName) {
         throw configMalformed(file, line, `section [${header}] is there twice`)
@@ -63,27 +68,37 @@ export async function parseIni(text: string, file: string): Promise<IniSections>
       continue
     }
     if (section === undefined) throw configMalformed(file, line, "a key before the first [section]")
-    const end = value.search(keyEnd)
+    const separator = keyEnd(plain, first, end)
     // The line itself is never quoted: it may hold a secret.
-    if (end <= 0) throw configMalformed(file, line, "neither a [section] nor key = value")
-    const name = value.slice(0, end).trimEnd().toLowerCase()
+    if (separator <= first) throw configMalformed(file, line, "neither a [section] nor key = value")
+    const name = plain.slice(first, separator).trimEnd().toLowerCase()
     if (Object.hasOwn(section, name)) throw configMalformed(file, line, `key ${name} is there twice in its section`)
     put(section, name, "")
-    open = { name, first: value.slice(end + 1).trimStart(), rest: undefined }
+    open = { name, first: plain.slice(separator + 1, end).trim(), rest: undefined }
   }
   close(line + 1)
   return withDefaults(sections)
 }
 
-/** One at a time: a list of all lines would be the largest thing that a daemon with a large config file ever holds. */
-function* linesOf(text: string): Generator<string> {
-  const plain = text.includes("\r") ? text.replaceAll(/\r\n?/g, "\n") : text
-  let start = plain.startsWith("\uFEFF") ? 1 : 0
-  for (let end = plain.indexOf("\n", start); end !== -1; end = plain.indexOf("\n", start)) {
-    yield plain.slice(start, end)
-    start = end + 1
+/** Where the first character stands that is no white space, as `trim()` sees it; `end` where there is none. */
+function skipSpace(text: string, start: number, end: number): number {
+  let at = start
+  while (at < end && isSpace(text.charCodeAt(at))) at += 1
+  return at
+}
+
+function isSpace(code: number): boolean {
+  if (code === 32 || code === 9) return true
+  return (code < 33 || code > 127) && String.fromCharCode(code).trim() === ""
+}
+
+/** The first `=` or `:`, or -1. */
+function keyEnd(text: string, start: number, end: number): number {
+  for (let at = start; at < end; at += 1) {
+    const code = text.charCodeAt(at)
+    if (code === 61 || code === 58) return at
   }
-  yield plain.slice(start)
+  return -1
 }
 
 function withDefaults(sections: Map<string, Keys>): IniSections {
