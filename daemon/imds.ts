@@ -1,14 +1,12 @@
 /** The metadata servers: one for each profile that is on, opened and closed as the user says. */
 import type { Server } from "node:http"
-import type { Socket } from "node:net"
 import type { ImdsEndpoint } from "./api.ts"
 import type { ImdsPorts } from "./adapters/imds-ports.ts"
 import { listenOnPort, loopback } from "./adapters/listen.ts"
-import { peerUid } from "./adapters/peers.ts"
 import type { Broker } from "./core/broker.ts"
 import type { Credentials } from "./core/credentials.ts"
 import { CreddError, imdsInSettings, imdsNotEnabled, imdsPortTaken } from "./core/errors.ts"
-import type { Clock, Log } from "./core/ports.ts"
+import type { Clock, Log, Peers } from "./core/ports.ts"
 import { hostsOf } from "./http/guards.ts"
 import { imdsApp } from "./http/imds-app.ts"
 import { imdsServer } from "./http/servers.ts"
@@ -17,6 +15,7 @@ export interface ImdsOptions {
   readonly broker: Broker
   readonly clock: Clock
   readonly log: Log
+  readonly peers: Pick<Peers, "isOurs">
   readonly ports: ImdsPorts
   /** The data plane's port: the first metadata port is the next one. 0 takes free ones, others at each start. */
   readonly port: number
@@ -39,7 +38,7 @@ interface Open {
 }
 
 /** Opens what is on. A port that is taken is said and not moved away from; the rest is served. */
-export async function openImds({ broker, clock, log, ports, port: first, always }: ImdsOptions): Promise<Imds> {
+export async function openImds({ broker, clock, log, peers, ports, port: first, always }: ImdsOptions): Promise<Imds> {
   const known = await ports.read()
   const open = new Map<string, Open>()
 
@@ -51,7 +50,7 @@ export async function openImds({ broker, clock, log, ports, port: first, always 
       return found === undefined || found.kind === "unsupported" ? "us-east-1" : (found.region ?? found.target.region)
     }
     const credentials = async (): Promise<Credentials> => await broker.credentialsForImds(profile)
-    const server = imdsServer(imdsApp({ hosts, profile, region, credentials, clock, log }), isOurs)
+    const server = imdsServer(imdsApp({ hosts, profile, region, credentials, clock, log }), peers.isOurs)
     try {
       const port = await listen(server, known.get(profile)?.port)
       for (const host of hostsOf(port)) hosts.add(host)
@@ -109,9 +108,4 @@ export async function openImds({ broker, clock, log, ports, port: first, always 
     },
     servers: () => [...open.values()].flatMap(({ server }) => (server === undefined ? [] : [server])),
   }
-}
-
-/** Linux alone tells whose process asks. Elsewhere every process on the machine may: that is why it is off by default. */
-async function isOurs(socket: Socket): Promise<boolean> {
-  return process.platform !== "linux" || (await peerUid(socket)) === process.getuid?.()
 }

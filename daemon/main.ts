@@ -16,6 +16,7 @@ import { pinoLog } from "./adapters/log.ts"
 import { memoryStore } from "./adapters/memory-store.ts"
 import { secretStore } from "./adapters/secret-store.ts"
 import { awsSts } from "./adapters/sts.ts"
+import { peers as peersOf } from "./adapters/peers.ts"
 import { outsideCredentials } from "./adapters/outside-credentials.ts"
 import { notifier } from "./adapters/notifier.ts"
 import { imdsPorts } from "./adapters/imds-ports.ts"
@@ -86,11 +87,12 @@ async function start(settings: Settings, env: Env, log: Log): Promise<() => Prom
   })
   const files = leaseFiles(paths.state)
   const leases = createLeases(await files.read(), clock)
+  const peers = peersOf({ allowUids: settings.allowUids })
   await broker.settle()
 
   // The port's own number decides which Host headers are ours, so it comes before the app that checks them.
   const hosts = new Set<string>()
-  const data = credentialsServer(credentialsApp({ hosts, leases, credentialsFor: broker.credentialsFor, log }))
+  const data = credentialsServer(credentialsApp({ hosts, leases, peers, credentialsFor: broker.credentialsFor, log }))
   const port = await listenOnPort(data, settings.port)
   for (const host of hostsOf(port)) hosts.add(host)
 
@@ -98,6 +100,7 @@ async function start(settings: Settings, env: Env, log: Log): Promise<() => Prom
     broker,
     clock,
     log,
+    peers,
     ports: imdsPorts(paths.state),
     port: settings.port,
     always: settings.imds,

@@ -17,6 +17,8 @@ const port = v.pipe(
   v.maxValue(65_535, "must be 0 to 65535"),
 )
 const profileNames = "must be a list of profile names"
+const userIds = "must be a list of user ids (whole numbers)"
+const userId = v.pipe(v.number(userIds), v.integer(userIds), v.minValue(0, userIds), v.maxValue(4_294_967_294, userIds))
 const schema = {
   /** Outside the ports that outgoing connections take, and the same at every start: shells keep the URL. 0 takes a free one. */
   port,
@@ -25,10 +27,11 @@ const schema = {
   default_profile: v.pipe(v.string("must be a profile name"), v.nonEmpty("must be a profile name")),
   passphrase_file: v.pipe(v.string("must be a path"), v.startsWith("/", "must be an absolute path")),
   imds: v.array(v.pipe(v.string(profileNames), v.nonEmpty(profileNames)), profileNames),
+  allow_uids: v.array(userId, userIds),
 }
 type Name = keyof typeof schema
 
-const defaults = { port: 9912, store: "keychain", log_level: "info", imds: [] } as const
+const defaults = { port: 9912, store: "keychain", log_level: "info", imds: [], allow_uids: [] } as const
 const variables: Readonly<Record<Name, string>> = {
   port: "CREDD_PORT",
   store: "CREDD_STORE",
@@ -36,6 +39,7 @@ const variables: Readonly<Record<Name, string>> = {
   default_profile: "CREDD_DEFAULT_PROFILE",
   passphrase_file: "CREDD_PASSPHRASE_FILE",
   imds: "CREDD_IMDS",
+  allow_uids: "CREDD_ALLOW_UIDS",
 }
 
 export interface Settings {
@@ -47,6 +51,8 @@ export interface Settings {
   readonly passphraseFile: string | undefined
   /** Profiles that are served as instance metadata, besides those of `credd imds enable`. */
   readonly imds: readonly string[]
+  /** Whose processes may ask besides the daemon's own user (Linux). A token is wanted all the same. */
+  readonly allowUids: readonly number[]
   readonly paths: Paths
   readonly sources: Readonly<Record<Name, string>>
 }
@@ -63,6 +69,7 @@ export async function readSettings(env: Env): Promise<Settings> {
     default_profile: "not set",
     passphrase_file: "not set",
     imds: "default",
+    allow_uids: "default",
   }
   for (const [key, value] of Object.entries(file.values)) {
     const where = `${paths.settings}:${lineOf(key, file.text)}`
@@ -89,6 +96,7 @@ export async function readSettings(env: Env): Promise<Settings> {
     defaultProfile: v.parse(v.optional(schema.default_profile), values.get("default_profile")),
     passphraseFile: v.parse(v.optional(schema.passphrase_file), values.get("passphrase_file")),
     imds: v.parse(schema.imds, values.get("imds")),
+    allowUids: v.parse(schema.allow_uids, values.get("allow_uids")),
     paths,
     sources,
   }
@@ -109,6 +117,7 @@ export function describeSettings(settings: Settings): readonly { name: string; v
     row("default_profile", settings.defaultProfile),
     row("passphrase_file", settings.passphraseFile),
     row("imds", settings.imds.join(", ")),
+    row("allow_uids", settings.allowUids.join(", ")),
     { name: "settings file", value: paths.settings, source: "path" },
     { name: "state", value: paths.state, source: "path" },
     { name: "socket", value: paths.socket, source: "path" },
@@ -150,7 +159,9 @@ function lineOf(key: string, text: string): number {
 
 function fromVariable(name: Name, text: string): unknown {
   if (name === "port") return numberFrom(text)
-  return name === "imds" ? text.split(",").map((each) => each.trim()) : text
+  const list = (): string[] => text.split(",").map((each) => each.trim())
+  if (name === "allow_uids") return list().map(numberFrom)
+  return name === "imds" ? list() : text
 }
 
 function numberFrom(text: string): number | undefined {

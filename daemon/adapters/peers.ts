@@ -1,41 +1,71 @@
-/** Whose process is at the other end of a loopback connection. Linux tells; elsewhere nobody does. */
-import { readFile } from "node:fs/promises"
-import type { Socket } from "node:net"
+/** Whose process is at the other end of a connection, looked up once a connection. Linux tells; elsewhere nobody does. */
+import type { Connection, Peer, Peers } from "../core/ports.ts"
+import { processes, type FindProcess } from "./processes.ts"
+import { tcpTable, type FindOwner, type SocketOwner } from "./tcp-table.ts"
 
-/** The user id behind a connection to us, or undefined where it cannot be told. */
-export async function peerUid({ remoteAddress, remotePort, localPort }: Socket): Promise<number | undefined> {
-  if (process.platform !== "linux" || remoteAddress === undefined || remotePort === undefined) return undefined
-  const address = remoteAddress.replace(/^::ffff:/, "")
-  if (!/^\d+\.\d+\.\d+\.\d+$/.test(address)) return undefined
-  // The peer's own row: its local address is our remote one. A socket opened for IPv6 stands in the other table.
-  const local = `${little(address)}:${port(remotePort)}`
-  for (const [table, prefix] of tables) {
-    const rows = (await readFile(table, "utf8").catch(() => "")).split("\n")
-    for (const row of rows) {
-      const [, from = "", to = "", state, , , , uid] = row.trim().split(/\s+/)
-      // An orphan on its way out has lost its owner, and reads 0.
-      if (from === prefix + local && to.endsWith(`:${port(localPort ?? 0)}`) && state === established)
-        return Number(uid)
+export interface PeersOptions {
+  /** Who may ask besides our own user, on purpose: `allow_uids` in settings. */
+  readonly allowUids: readonly number[]
+  readonly platform?: NodeJS.Platform
+  readonly ownUid?: number | undefined
+  readonly findOwner?: FindOwner
+  readonly findProcess?: FindProcess
+}
+
+export function peers({
+  allowUids,
+  platform = process.platform,
+  ownUid = process.getuid?.(),
+  findOwner = tcpTable(),
+  findProcess = processes(),
+}: PeersOptions): Peers {
+  const isLinux = platform === "linux"
+  const allowed = new Set([...allowUids, ...(ownUid === undefined ? [] : [ownUid])])
+  const owners = new WeakMap<Connection, Promise<SocketOwner | undefined>>()
+  const verdicts = new WeakMap<Connection, boolean>()
+  const found = new WeakMap<Connection, Promise<Peer>>()
+
+  async function owner(connection: Connection): Promise<SocketOwner | undefined> {
+    let asked = owners.get(connection)
+    if (asked === undefined) {
+      asked = isLinux ? findOwner(connection) : Promise.resolve(undefined)
+      owners.set(connection, asked)
     }
+    return await asked
   }
-  return undefined
-}
 
-const tables = [
-  ["/proc/net/tcp", ""],
-  ["/proc/net/tcp6", "0000000000000000FFFF0000"],
-] as const
-const established = "01"
+  async function look(connection: Connection): Promise<Peer> {
+    const socket = await owner(connection)
+    if (socket === undefined) return {}
+    const { uid, inode } = socket
+    // What another user's process holds is not shown to us.
+    const isShown = uid === ownUid || ownUid === 0
+    return { uid, ...(isShown ? await findProcess(inode) : undefined) }
+  }
 
-/** The kernel prints addresses as words of the machine's own byte order. */
-function little(address: string): string {
-  return address
-    .split(".")
-    .toReversed()
-    .map((byte) => Number(byte).toString(16).toUpperCase().padStart(2, "0"))
-    .join("")
-}
+  return {
+    mayAsk(connection) {
+      if (!isLinux) return true
+      return verdicts.get(connection) ?? decide(connection)
+    },
+    async isOurs(connection) {
+      return !isLinux || (await owner(connection))?.uid === ownUid
+    },
+    async who(connection) {
+      let asked = found.get(connection)
+      if (asked === undefined) {
+        asked = look(connection)
+        found.set(connection, asked)
+      }
+      return await asked
+    },
+  }
 
-function port(number: number): string {
-  return number.toString(16).toUpperCase().padStart(4, "0")
+  async function decide(connection: Connection): Promise<boolean> {
+    const socket = await owner(connection)
+    // Nobody there is nobody of ours: a peer that has gone reads no answer.
+    const verdict = socket !== undefined && allowed.has(socket.uid)
+    verdicts.set(connection, verdict)
+    return verdict
+  }
 }

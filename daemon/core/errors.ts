@@ -270,8 +270,11 @@ export const originRejected = (): CreddError =>
     hint: "run: credd env",
   })
 
+/** A token in another user's hands opens nothing. */
 export const peerRejected = (): CreddError =>
-  new CreddError("PeerRejected", "only processes of the daemon's own user are answered", { hint: "run: credd status" })
+  new CreddError("PeerRejected", "only processes of the daemon's own user are answered", {
+    hint: "to allow another user, set allow_uids in config.toml",
+  })
 
 export const routeNotFound = (): CreddError =>
   new CreddError("RouteNotFound", "there is no such path", { hint: "run: credd env" })

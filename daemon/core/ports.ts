@@ -112,6 +112,32 @@ export interface OutsideCredentials {
 /** Tells a person something once, where there is a desktop to tell it on. Never throws, never waits. */
 export type Notify = (title: string, text: string) => void
 
+/** The ends of a TCP connection to us; node's Socket is one. */
+export interface Connection {
+  readonly remoteAddress?: string | undefined
+  readonly remotePort?: number | undefined
+  readonly localAddress?: string | undefined
+  readonly localPort?: number | undefined
+}
+
+/** The process at the other end, as far as the machine tells. */
+export interface Peer {
+  readonly uid?: number
+  readonly pid?: number
+  readonly executable?: string
+  readonly directory?: string
+}
+
+/** Who is at the other end. Every connection is looked up once, at the first question about it. */
+export interface Peers {
+  /** Whether its user is the daemon's or one of `allow_uids`. At once where that is known already. */
+  mayAsk(connection: Connection): boolean | Promise<boolean>
+  /** Whether its user is the daemon's own. True where the machine cannot tell. */
+  isOurs(connection: Connection): Promise<boolean>
+  /** Never rejects; holds what could be found out. */
+  who(connection: Connection): Promise<Peer>
+}
+
 export interface Log {
   /** For what happens on every request: the facts are made only where somebody reads them. */
   debug(event: string, facts: () => Readonly<Record<string, unknown>>): void

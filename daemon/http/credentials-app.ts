@@ -4,15 +4,23 @@ import { Hono, type Context } from "hono"
 import type { ContentfulStatusCode } from "hono/utils/http-status"
 import type { IncomingMessage, ServerResponse } from "node:http"
 import { isoSeconds, maskedKeyId, type Credentials } from "../core/credentials.ts"
-import { CreddError, methodNotAllowed, profileNotAllowed, requestMalformed, routeNotFound } from "../core/errors.ts"
+import {
+  CreddError,
+  methodNotAllowed,
+  peerRejected,
+  profileNotAllowed,
+  requestMalformed,
+  routeNotFound,
+} from "../core/errors.ts"
 import { mayRead, type Lease, type Leases } from "../core/leases.ts"
-import type { Log } from "../core/ports.ts"
+import type { Connection, Log, Peers } from "../core/ports.ts"
 import { guardHeaders } from "./guards.ts"
 import { problem } from "./problem.ts"
 
 export interface CredentialsAppOptions {
   readonly hosts: ReadonlySet<string>
   readonly leases: Pick<Leases, "verify">
+  readonly peers: Pick<Peers, "mayAsk">
   readonly credentialsFor: (profile: string) => Promise<Credentials>
   readonly log: Log
 }
@@ -34,7 +42,7 @@ export const answerHeaders = {
   "cross-origin-resource-policy": "same-origin",
 } as const
 
-export function credentialsApp({ hosts, leases, credentialsFor, log }: CredentialsAppOptions): Hono<Served> {
+export function credentialsApp({ hosts, leases, peers, credentialsFor, log }: CredentialsAppOptions): Hono<Served> {
   const app = new Hono<Served>()
 
   // Before anything else, on every path: nothing is told to a caller that is not ours. (Not a middleware: the promises
@@ -51,7 +59,7 @@ export function credentialsApp({ hosts, leases, credentialsFor, log }: Credentia
     const profile = profileIn(c.req.url)
     const lease = leases.verify(headerOf(c)("authorization"))
     if (!mayRead(lease, profile)) throw profileNotAllowed(profile, lease.name)
-    const credentials = await credentialsFor(profile)
+    const credentials = await admitted(peers.mayAsk(connectionOf(c)), () => credentialsFor(profile))
     log.debug("credentials_served", () => facts(profile, lease, credentials))
     return send(c, 200, containerCredentials(credentials))
   })
@@ -71,6 +79,22 @@ export function credentialsApp({ hosts, leases, credentialsFor, log }: Credentia
 
   return app
 }
+
+/** A new connection's user is looked up while the credentials are; the answer waits for both. */
+async function admitted<T>(mayAsk: boolean | Promise<boolean>, provide: () => Promise<T>): Promise<T> {
+  if (mayAsk === true) return await provide()
+  if (mayAsk === false) throw peerRejected()
+  const [isAllowed, provided] = await Promise.allSettled([mayAsk, provide()])
+  if (isAllowed.status === "rejected" || !isAllowed.value) throw peerRejected()
+  if (provided.status === "rejected") throw provided.reason
+  return provided.value
+}
+
+function connectionOf(c: Context<Served>): Connection {
+  return c.env?.incoming?.socket ?? nowhere
+}
+
+const nowhere: Connection = {}
 
 function answer(c: Context<Served>, status: 200 | ReturnType<typeof problem>["status"], body: string): Response {
   return send(c, status, { body, headers: headersFor(body) })

@@ -40,6 +40,13 @@ describe(readSettings.name, () => {
     )
   })
 
+  it("reads lists from the environment too", async () => {
+    expect(await readSettings({ CREDD_HOME: home, CREDD_ALLOW_UIDS: "0, 1001" })).toMatchObject({
+      allowUids: [0, 1001],
+    })
+    await expect(readSettings({ CREDD_HOME: home, CREDD_ALLOW_UIDS: "root" })).rejects.toThrow("CREDD_ALLOW_UIDS")
+  })
+
   it.each([
     ["port = 70000", ":1: port must be 0 to 65535"],
     ["port = 1.5", ":1: port must be a whole number"],
@@ -48,6 +55,11 @@ describe(readSettings.name, () => {
     ["[store]\na = 1", ":1: store must be"],
     ["prot = 1", 'there is no setting "prot"; did you mean "port"?'],
     ["port = 1\nport = 2", ":2: this is not TOML"],
+    ["allow_uids = 1000", ":1: allow_uids must be a list of user ids"],
+    ["allow_uids = ['alice']", ":1: allow_uids must be a list of user ids"],
+    ["allow_uids = [-1]", ":1: allow_uids must be a list of user ids"],
+    // The kernel's "nobody in particular".
+    ["allow_uids = [4294967295]", ":1: allow_uids must be a list of user ids"],
     ["passphrase_file = 'here'", ":1: passphrase_file must be an absolute path"],
   ])("refuses %j, naming file and line", async (toml, why) => {
     await expect(read(toml)).rejects.toMatchObject({

@@ -9,7 +9,8 @@ import { fakeClock } from "../../fakes/clock.ts"
 import { someCredentials } from "../../fakes/credentials.ts"
 import { fakeLog } from "../../fakes/log.ts"
 
-function setup() {
+function setup({ mayAsk = (): boolean | Promise<boolean> => true } = {}) {
+  const peers = { mayAsk }
   const leases = createLeases([], fakeClock())
   const token = leases.mint("shell", ["*"]).token.reveal()
   const narrow = leases.mint("agent", ["dev"]).token.reveal()
@@ -19,7 +20,7 @@ function setup() {
   }
   const credentialsFor = vi.fn<(profile: string) => Promise<Credentials>>(async () => credentials)
   const log = fakeLog()
-  const app = credentialsApp({ hosts: hostsOf(9912), leases, credentialsFor, log })
+  const app = credentialsApp({ hosts: hostsOf(9912), leases, peers, credentialsFor, log })
   const get = async (path: string, headers: Readonly<Record<string, string>> = {}, method = "GET"): Promise<Response> =>
     await app.request(path, { method, headers: { host: "127.0.0.1:9912", authorization: token, ...headers } })
   return { get, token, narrow, credentials, credentialsFor, log }
@@ -175,6 +176,47 @@ describe("GET /credentials/{profile}", () => {
     ]) {
       expect(text).not.toContain(secret)
     }
+  })
+})
+
+describe("a caller of another user", () => {
+  it.each([
+    ["known from before", () => false],
+    ["looked up just now", async () => false],
+    ["who cannot be looked up", async () => await Promise.reject(new Error("no table"))],
+  ])("is refused with the right token: one %s", async (_, mayAsk) => {
+    const { get, credentials } = setup({ mayAsk })
+
+    const response = await get("/credentials/dev")
+
+    expect(await problemOf(response.clone())).toMatchObject({ status: 403, code: "PeerRejected" })
+    expect(await response.text()).not.toContain(credentials.secretAccessKey.reveal())
+  })
+
+  it("is told nothing about the profile, whatever became of the credentials", async () => {
+    const { get, credentialsFor } = setup({ mayAsk: async () => false })
+    credentialsFor.mockRejectedValue(sessionExpired("acme", 0))
+
+    expect(await problemOf(await get("/credentials/dev"))).toMatchObject({ status: 403, code: "PeerRejected" })
+  })
+
+  it("costs no look-up without a token", async () => {
+    const mayAsk = vi.fn(() => true)
+    const { get } = setup({ mayAsk })
+
+    await get("/credentials/dev", { authorization: "wrong" })
+
+    expect(mayAsk).not.toHaveBeenCalled()
+  })
+})
+
+describe("a caller who is still looked up", () => {
+  it("gets the credentials, or the reason why there are none", async () => {
+    const { get, credentialsFor } = setup({ mayAsk: async () => true })
+
+    expect((await get("/credentials/dev")).status).toBe(200)
+    credentialsFor.mockRejectedValue(sessionExpired("acme", 0))
+    expect(await problemOf(await get("/credentials/dev"))).toMatchObject({ status: 403, code: "SessionExpired" })
   })
 })
 

@@ -8,13 +8,14 @@ import { credentialsServer } from "../../../daemon/http/servers.ts"
 import { fakeClock } from "../../fakes/clock.ts"
 import { someCredentials } from "../../fakes/credentials.ts"
 import { fakeLog } from "../../fakes/log.ts"
+import { fakePeers } from "../../fakes/peers.ts"
 
 const leases = createLeases([], fakeClock())
 const token = leases.mint("shell", ["*"]).token.reveal()
 const hosts = new Set<string>()
 const credentials = someCredentials(Date.now() + 3_600_000)
 const server = credentialsServer(
-  credentialsApp({ hosts, leases, log: fakeLog(), credentialsFor: async () => credentials }),
+  credentialsApp({ hosts, leases, peers: fakePeers(), log: fakeLog(), credentialsFor: async () => credentials }),
 )
 let port = 0
 
