@@ -13,6 +13,8 @@ import {
 import { version } from "../daemon/version.ts"
 import type { Context } from "./context.ts"
 import { guarded } from "./failure.ts"
+import { exitsWithoutDaemon, helpText, keepManual, usualExits, type Exits } from "./manual.ts"
+import { proposing } from "./proposals.ts"
 
 type Flags = Readonly<Record<string, unknown>>
 type Names = readonly (string | undefined)[]
@@ -26,21 +28,22 @@ export type Command<F extends Flags = Record<string, never>, A extends Names = [
 
 interface Entry<F extends Flags, A extends Names> {
   readonly brief: string
+  /** What else a person should know, a paragraph each: part of `--help` and of the man page. */
+  readonly about?: readonly string[]
   /** Command lines that show how it is used. */
   readonly examples: readonly string[]
+  /** Exit statuses and their meaning, where they are not the usual ones. */
+  readonly exits?: Exits
   readonly parameters: TypedCommandParameters<F, A, Context>
   readonly load: () => Promise<Command<F, A>>
 }
 
 /** Runs a command and turns what it throws into words and an exit status, here and nowhere else. */
-function command<F extends Flags, A extends Names>({
-  brief,
-  examples,
-  parameters,
-  load,
-}: Entry<F, A>): StricliCommand<Context> {
-  return buildCommand<F, A, Context>({
-    docs: { brief, fullDescription: [brief, "", "EXAMPLE", ...examples.map((line) => `  ${line}`)].join("\n") },
+function command<F extends Flags, A extends Names>(entry: Entry<F, A>): StricliCommand<Context> {
+  const { brief, about = [], examples, exits = usualExits, parameters, load } = entry
+  const manual = { brief, about, examples, exits }
+  const built = buildCommand<F, A, Context>({
+    docs: { brief, fullDescription: helpText(manual) },
     parameters,
     loader: async () => {
       const execute = await load()
@@ -49,6 +52,8 @@ function command<F extends Flags, A extends Names>({
       }
     },
   })
+  keepManual(built, manual)
+  return built
 }
 
 const optionalProfile = {
@@ -59,25 +64,26 @@ const optionalProfile = {
       parse: String,
       placeholder: "profile",
       optional: true,
+      ...proposing("profile"),
     },
   ],
 } as const
 const oneProfile = {
   kind: "tuple",
-  parameters: [{ brief: "the profile", parse: String, placeholder: "profile" }],
+  parameters: [{ brief: "the profile", parse: String, placeholder: "profile", ...proposing("profile") }],
 } as const
 const manyProfiles = {
   kind: "array",
-  parameter: { brief: "the profiles", parse: String, placeholder: "profile" },
+  parameter: { brief: "the profiles", parse: String, placeholder: "profile", ...proposing("profile") },
 } as const
 const none = { kind: "tuple", parameters: [] } as const
 
 const json = { kind: "boolean", brief: "print JSON", withNegated: false, default: false } as const
 const flag = (brief: string) => ({ kind: "boolean", brief, withNegated: false, default: false }) as const
 const value = (brief: string, placeholder: string) =>
-  ({ kind: "parsed", brief, parse: String, optional: true, placeholder }) as const
+  ({ kind: "parsed", brief, parse: String, optional: true, placeholder, ...proposing(placeholder) }) as const
 
-const routes = buildRouteMap({
+export const routes = buildRouteMap({
   routes: {
     add: command({
       brief: "keep an access key in the keychain, proven with AWS first",
@@ -91,9 +97,38 @@ const routes = buildRouteMap({
       },
       load: async () => (await import("./commands/add.ts")).add,
     }),
+    completion: command({
+      brief: "print the completion script of a shell",
+      about: [
+        "TAB then completes commands, flags and profile names. The script asks credd itself, so it never needs to be made anew.",
+      ],
+      examples: [
+        'eval "$(credd completion bash)"                                      # in ~/.bashrc',
+        'eval "$(credd completion zsh)"                                       # in ~/.zshrc, below compinit',
+        "credd completion fish > ~/.config/fish/completions/credd.fish",
+      ],
+      exits: exitsWithoutDaemon,
+      parameters: {
+        positional: {
+          kind: "tuple",
+          parameters: [
+            {
+              brief: "bash, zsh or fish; else the one of $SHELL",
+              parse: String,
+              placeholder: "shell",
+              optional: true,
+              ...proposing("completion-shell"),
+            },
+          ],
+        },
+        flags: {},
+      },
+      load: async () => (await import("./commands/completion.ts")).completion,
+    }),
     config: command({
       brief: "print every setting and where it came from",
       examples: ["credd config"],
+      exits: exitsWithoutDaemon,
       parameters: { positional: none, flags: { json } },
       load: async () => (await import("./commands/config.ts")).config,
     }),
@@ -217,7 +252,7 @@ function didYouMean(correction: string | undefined): string {
   return correction === undefined ? "" : `; did you mean "${correction.replaceAll("`", "")}"?`
 }
 
-function application(): Application<Context> {
+export function application(): Application<Context> {
   return buildApplication(routes, {
     name: "credd",
     versionInfo: { currentVersion: version },

@@ -81,7 +81,7 @@ function withLoopback(old: string): string {
 
 export type Shell = "sh" | "fish" | "powershell" | "nu" | "json"
 
-const shells: readonly Shell[] = ["sh", "fish", "powershell", "nu", "json"]
+export const shells: readonly Shell[] = ["sh", "fish", "powershell", "nu", "json"]
 
 interface Syntax {
   set(name: string, value: string): string

@@ -18,6 +18,9 @@ if (command === "env" && args.length <= 2 && !profile?.startsWith("-")) {
   const { status } = await import("./commands/status.ts")
   const flags = { json: false, short: args.length === 2, watch: false }
   process.exitCode = await guarded(context, () => status(context, flags))
+} else if (command === "__complete") {
+  const { answer } = await import("./commands/completion.ts")
+  process.exitCode = await guarded(context, () => answer(context, args.slice(1)))
 } else {
   const { runApp } = await import("./app.ts")
   await runApp(args, context)

@@ -1,12 +1,10 @@
 import { describe, expect, it } from "vitest"
+import { allCommands } from "../../client/man-pages.ts"
 import type { ErrorCode } from "../../daemon/api.ts"
 import { version } from "../../daemon/version.ts"
 import { credd, refuse } from "./fake-context.ts"
 
-const commands = [
-  "add", "config", "daemon", "decode", "env", "import", "lock", "login", "logout",
-  "refresh", "remove", "status", "unlock", "use", "whoami",
-] // prettier-ignore
+const commands = [...new Set(allCommands().map(({ words: [first = ""] }) => first))]
 
 describe("the command line", () => {
   it.each(["--version", "-v"])("prints the version for %s", async (flag) => {

@@ -9,12 +9,16 @@ const needed: Readonly<Record<string, string>> = {
   "gnome-keyring-daemon": "gnome-keyring",
   faketime: "faketime",
   fish: "fish",
+  man: "man-db",
+  mandoc: "mandoc",
+  tmux: "tmux",
   zsh: "zsh",
 }
 
 export default function prepare(): void {
   installMissing()
   execFileSync(process.execPath, ["node_modules/typescript/bin/tsc", "-p", "tsconfig.build.json"], { stdio: "inherit" })
+  execFileSync(process.execPath, ["dist/client/write-man-pages.js", "dist/man"], { stdio: "inherit" })
 }
 
 function installMissing(): void {

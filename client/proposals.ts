@@ -1,0 +1,28 @@
+/** What TAB proposes for a word of the command line, by the word's placeholder in the command table. */
+import type { Context } from "./context.ts"
+import { shells } from "./environment.ts"
+import { readEndpoint } from "./profile.ts"
+
+type Propose = (this: Context, partial: string) => readonly string[]
+
+/** Ends a proposal that is not a word but a wish: the shell is to complete a file there. */
+export const fileMark = "\u0001"
+
+export const completionShells = ["bash", "zsh", "fish"] as const
+
+const byPlaceholder: Readonly<Record<string, Propose>> = {
+  // From the small file that the daemon keeps for shells: no call, and no daemon needed.
+  profile(this: Context) {
+    return Object.keys(readEndpoint(this)?.profiles ?? {})
+  },
+  file: (partial) => [`${partial}${fileMark}`],
+  shell: () => shells,
+  "completion-shell": () => completionShells,
+  time: () => ["15m", "1h", "4h", "8h", "12h", "36h"],
+}
+
+/** For the table: `{ placeholder, ...proposing(placeholder) }`. */
+export function proposing(placeholder: string): { readonly proposeCompletions?: Propose } {
+  const propose = byPlaceholder[placeholder]
+  return propose === undefined ? {} : { proposeCompletions: propose }
+}
