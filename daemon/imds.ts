@@ -1,10 +1,9 @@
 /** The metadata servers: one for each profile that is on, opened and closed as the user says. */
 import type { Server } from "node:http"
 import type { ImdsEndpoint } from "./api.ts"
-import type { ImdsPorts } from "./adapters/imds-ports.ts"
+import type { ImdsPort, ImdsPorts } from "./adapters/imds-ports.ts"
 import { listenOnPort, loopback } from "./adapters/listen.ts"
 import type { Broker } from "./core/broker.ts"
-import type { Credentials } from "./core/credentials.ts"
 import { CreddError, imdsInSettings, imdsNotEnabled, imdsPortTaken } from "./core/errors.ts"
 import type { Clock, Log, Peers } from "./core/ports.ts"
 import { hostsOf } from "./http/guards.ts"
@@ -12,7 +11,7 @@ import { imdsApp } from "./http/imds-app.ts"
 import { imdsServer } from "./http/servers.ts"
 
 export interface ImdsOptions {
-  readonly broker: Broker
+  readonly broker: Pick<Broker, "place" | "checkImds" | "credentialsForImds">
   readonly clock: Clock
   readonly log: Log
   readonly peers: Pick<Peers, "isOurs">
@@ -27,41 +26,55 @@ export interface Imds {
   endpoints(): readonly ImdsEndpoint[]
   enable(profile: string): Promise<ImdsEndpoint>
   disable(profile: string): Promise<void>
+  /** Tries again what could not be opened: whoever held the port may be gone. */
+  retry(): Promise<void>
   servers(): readonly Server[]
 }
 
+/** More profiles than anybody has; behind them come the ports that outgoing connections take. */
 const candidates = 1_000
 
 interface Open {
-  readonly server: Server | undefined
-  readonly endpoint: ImdsEndpoint
+  readonly server: Server
+  readonly port: number
 }
 
 /** Opens what is on. A port that is taken is said and not moved away from; the rest is served. */
 export async function openImds({ broker, clock, log, peers, ports, port: first, always }: ImdsOptions): Promise<Imds> {
   const known = await ports.read()
-  const open = new Map<string, Open>()
+  /** What is on, and why it is not served where it is not. */
+  const on = new Map<string, Open | CreddError>()
+  /** One change at a time: two of the same profile must not race for its port. */
+  let turn: Promise<unknown> = Promise.resolve()
 
-  async function start(profile: string): Promise<Open> {
-    const enabledBy = always.includes(profile) ? "settings" : "command"
+  async function inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const mine = turn.then(work, work)
+    turn = mine
+    return await mine
+  }
+
+  async function open(profile: string): Promise<Open | CreddError> {
     const hosts = new Set<string>()
-    const region = (): string => {
-      const found = broker.profiles().get(profile)
-      return found === undefined || found.kind === "unsupported" ? "us-east-1" : (found.region ?? found.target.region)
-    }
-    const credentials = async (): Promise<Credentials> => await broker.credentialsForImds(profile)
-    const server = imdsServer(imdsApp({ hosts, profile, region, credentials, clock, log }), peers.isOurs)
+    const app = imdsApp({
+      hosts,
+      profile,
+      clock,
+      log,
+      place: () => broker.place(profile),
+      credentials: async () => await broker.credentialsForImds(profile),
+    })
+    const server = imdsServer(app, peers.isOurs)
     try {
-      const port = await listen(server, known.get(profile)?.port)
+      const port = await listen(server, portOf(profile))
       for (const host of hostsOf(port)) hosts.add(host)
-      known.set(profile, { port: first === 0 ? 0 : port, isEnabled: known.get(profile)?.isEnabled === true })
-      const endpoint = `http://${loopback}:${port}`
-      log.info("imds_listening", { profile, endpoint })
-      return { server, endpoint: { profile, endpoint, enabledBy } }
+      // Where every start takes what is free, a number is no promise to keep.
+      remember(profile, first === 0 ? {} : { port })
+      log.info("imds_listening", { profile, endpoint: endpointOf(port) })
+      return { server, port }
     } catch (error) {
       if (!(error instanceof CreddError)) throw error
       log.error("imds_not_listening", { profile, message: error.message })
-      return { server: undefined, endpoint: { profile, endpoint: "", enabledBy, problem: error.message } }
+      return imdsPortTaken(profile, error.message)
     }
   }
 
@@ -79,33 +92,87 @@ export async function openImds({ broker, clock, log, peers, ports, port: first, 
     }
   }
 
+  function portOf(profile: string): number | undefined {
+    const port = known.get(profile)?.port
+    return first === 0 || port === 0 ? undefined : port
+  }
+
+  function remember(profile: string, change: Partial<ImdsPort>): void {
+    known.set(profile, { port: 0, isEnabled: false, ...known.get(profile), ...change })
+  }
+
+  async function openAndSay(profile: string): Promise<Open | CreddError> {
+    const opened = await open(profile)
+    on.set(profile, opened)
+    return opened
+  }
+
+  function describe(profile: string): ImdsEndpoint {
+    const opened = on.get(profile)
+    const problem = opened instanceof CreddError ? opened.message : whyNotServed(profile)
+    return {
+      profile,
+      endpoint: opened === undefined || opened instanceof CreddError ? "" : endpointOf(opened.port),
+      enabledBy: always.includes(profile) ? "settings" : "command",
+      ...(problem === undefined ? {} : { problem }),
+    }
+  }
+
+  /** The port is there all the same: the profile may come (back) into the config file. */
+  function whyNotServed(profile: string): string | undefined {
+    try {
+      broker.checkImds(profile)
+      return undefined
+    } catch (error) {
+      if (error instanceof CreddError) return error.message
+      throw error
+    }
+  }
+
   const enabled = [...known].filter(([, { isEnabled }]) => isEnabled).map(([name]) => name)
-  for (const profile of new Set([...always, ...enabled])) open.set(profile, await start(profile))
+  for (const profile of new Set([...always, ...enabled])) await openAndSay(profile)
   await ports.write(known)
 
   return {
-    endpoints: () => [...open.values()].map(({ endpoint }) => endpoint),
-    async enable(profile) {
-      broker.checkImds(profile)
-      const already = open.get(profile)
-      if (already?.server !== undefined) return already.endpoint
-      const opened = await start(profile)
-      open.set(profile, opened)
-      if (opened.server === undefined) throw imdsPortTaken(profile, opened.endpoint.problem ?? "it could not be opened")
-      known.set(profile, { port: known.get(profile)?.port ?? 0, isEnabled: true })
-      await ports.write(known)
-      return opened.endpoint
-    },
-    async disable(profile) {
-      if (always.includes(profile)) throw imdsInSettings(profile)
-      const opened = open.get(profile)
-      if (opened === undefined) throw imdsNotEnabled(profile)
-      opened.server?.close()
-      opened.server?.closeAllConnections()
-      open.delete(profile)
-      known.delete(profile)
-      await ports.write(known)
-    },
-    servers: () => [...open.values()].flatMap(({ server }) => (server === undefined ? [] : [server])),
+    endpoints: () => [...on.keys()].map(describe),
+    enable: async (profile) =>
+      await inTurn(async () => {
+        broker.checkImds(profile)
+        const before = on.get(profile)
+        const opened = before === undefined || before instanceof CreddError ? await openAndSay(profile) : before
+        if (opened instanceof CreddError) {
+          // What was not on is not on now: the person has been told.
+          if (before === undefined) on.delete(profile)
+          throw opened
+        }
+        remember(profile, { isEnabled: true })
+        await ports.write(known)
+        return describe(profile)
+      }),
+    disable: async (profile) =>
+      await inTurn(async () => {
+        if (always.includes(profile)) throw imdsInSettings(profile)
+        const opened = on.get(profile)
+        if (opened === undefined) throw imdsNotEnabled(profile)
+        if (!(opened instanceof CreddError)) {
+          opened.server.close()
+          opened.server.closeAllConnections()
+        }
+        on.delete(profile)
+        // Its port stays its own: a shell that still has the URL must not meet another profile there.
+        remember(profile, { isEnabled: false })
+        await ports.write(known)
+      }),
+    retry: async () =>
+      await inTurn(async () => {
+        const closed = [...on].filter(([, opened]) => opened instanceof CreddError).map(([profile]) => profile)
+        for (const profile of closed) await openAndSay(profile)
+        if (closed.length > 0) await ports.write(known)
+      }),
+    servers: () => [...on.values()].flatMap((opened) => (opened instanceof CreddError ? [] : [opened.server])),
   }
+}
+
+function endpointOf(port: number): string {
+  return `http://${loopback}:${port}`
 }

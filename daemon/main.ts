@@ -151,6 +151,7 @@ async function start(settings: Settings, env: Env, log: Log): Promise<() => Prom
 
   async function beat(): Promise<{ isCalm: boolean }> {
     const storeState = await broker.settle()
+    await imds.retry().catch((error: unknown) => log.error("imds_not_opened", { message: messageOf(error) }))
     await writeEndpoint().catch((error: unknown) => log.error("endpoint_not_written", { message: messageOf(error) }))
     // Its calls to AWS may take their time; the next beat does not wait for them.
     broker.beat().catch((error: unknown) => log.error("beat_failed", { message: messageOf(error) }))

@@ -25,8 +25,9 @@ export function endpointFileOf({
   defaultProfile: configured,
 }: ControlOptions): EndpointFile {
   const profiles: Record<string, ShellProfile> = Object.create(null)
+  const ports = portsOf(imds)
   for (const profile of broker.profiles().values()) {
-    if (profile.kind !== "unsupported") profiles[profile.name] = shellProfile(profile, imds)
+    if (profile.kind !== "unsupported") profiles[profile.name] = shellProfile(profile, ports)
   }
   return { endpoint, tokenFile, defaultProfile: configured ?? null, profiles }
 }
@@ -39,12 +40,16 @@ function environmentOf({ broker, imds, endpoint, tokenFile }: ControlOptions, na
     profile: name,
     fullUri: fullUri(endpoint, name),
     tokenFile,
-    ...shellProfile(profile, imds),
+    ...shellProfile(profile, portsOf(imds)),
   }
 }
 
-function shellProfile({ name, region }: ServableProfile, imds: Imds): ShellProfile {
-  const at = imds.endpoints().find(({ profile }) => profile === name)?.endpoint
+function portsOf(imds: Imds): ReadonlyMap<string, string> {
+  return new Map(imds.endpoints().map(({ profile, endpoint }) => [profile, endpoint]))
+}
+
+function shellProfile({ name, region }: ServableProfile, ports: ReadonlyMap<string, string>): ShellProfile {
+  const at = ports.get(name)
   return { ...(region === undefined ? {} : { region }), ...(at ? { imds: at } : {}) }
 }
 

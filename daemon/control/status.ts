@@ -8,7 +8,7 @@ import type { ControlOptions } from "./options.ts"
 
 type Routes = Pick<ControlHandlers, "GET /status" | "GET /whoami" | "POST /decode">
 
-export function statusRoutes({ broker, leases, store, endpoint, startedAt }: ControlOptions): Routes {
+export function statusRoutes({ broker, imds, leases, store, endpoint, startedAt }: ControlOptions): Routes {
   return {
     "GET /status": async (): Promise<Status> => {
       const { storeState, sessions, profiles, warnings } = broker.status()
@@ -24,7 +24,12 @@ export function statusRoutes({ broker, leases, store, endpoint, startedAt }: Con
         sessions,
         profiles: profiles.map((profile) => ({ ...profile, fullUri: fullUri(endpoint, profile.name) })),
         leases: leases.status(),
-        warnings,
+        warnings: [
+          ...warnings,
+          ...imds
+            .endpoints()
+            .flatMap(({ problem }) => (problem === undefined ? [] : [`instance metadata: ${problem}`])),
+        ],
       }
     },
     "GET /whoami": async ({ profile }) => {

@@ -43,6 +43,8 @@ import { createTimeCheck } from "./time-check.ts"
 const patienceMs = 700
 /** botocore stretches by up to 25 minutes what has less than 15 left: https://github.com/boto/botocore (InstanceMetadataFetcher). */
 const imdsLeastMs = 25 * 60_000
+/** Roles that hardly last longer would be renewed without end. */
+const imdsShortestSeconds = 1_800
 const sessionSeconds = { least: 900, most: 129_600 }
 
 export interface BrokerOptions {
@@ -76,6 +78,8 @@ export interface Broker {
   credentialsForImds(profile: string): Promise<Credentials>
   /** Throws unless the profile can be served as instance metadata. */
   checkImds(profile: string): void
+  /** Where a profile's programs are to think they run; undefined where it is not served. */
+  place(profile: string): { readonly region: string; readonly accountId?: string | undefined } | undefined
   /** The MFA session that a profile hangs on. */
   session(profile: string): SessionStatus
   loginPlan(profile: string): Promise<LoginPlan>
@@ -180,8 +184,8 @@ export function createBroker(options: BrokerOptions): Broker {
 
   function checkImds(name: string): void {
     const profile = servable(name)
-    if (profile.kind === "role" && profile.request.durationSeconds * 1_000 <= imdsLeastMs) {
-      throw imdsRoleTooShort(name, profile.request.durationSeconds)
+    if (profile.kind === "role" && profile.request.durationSeconds <= imdsShortestSeconds) {
+      throw imdsRoleTooShort(name, profile.request.durationSeconds, imdsShortestSeconds)
     }
   }
 
@@ -273,6 +277,13 @@ export function createBroker(options: BrokerOptions): Broker {
       return await credentialsFor(name, imdsLeastMs)
     },
     checkImds,
+    place(name) {
+      const profile = profiles.get(name)
+      if (profile === undefined || profile.kind === "unsupported") return undefined
+      const accountId =
+        profile.kind === "role" ? accountOf(profile.request.roleArn) : sessions.get(profile.sourceProfile)?.accountId
+      return { region: profile.region ?? profile.target.region, accountId }
+    },
     session(name) {
       const profile = servable(name)
       const { sourceProfile } = profile
@@ -368,6 +379,11 @@ export function createBroker(options: BrokerOptions): Broker {
     const target = stsTarget({ keys: {}, services: new Map(), defaults })
     return "problem" in target ? { region: "us-east-1" } : target
   }
+}
+
+/** `arn:aws:iam::123456789012:role/…` */
+function accountOf(arn: string): string | undefined {
+  return arn.split(":")[4]
 }
 
 function isOver(error: unknown): boolean {

@@ -168,10 +168,12 @@ export const tooShortForImds = (profile: string, leastMs: number): CreddError =>
     { hint: login(profile) },
   )
 
-export const imdsRoleTooShort = (profile: string, durationSeconds: number): CreddError =>
-  new CreddError("UsageWrong", `profile "${profile}" asks for ${durationSeconds} s: too short for instance metadata`, {
-    hint: "set duration_seconds = 3600 in its section of the AWS config file",
-  })
+export const imdsRoleTooShort = (profile: string, durationSeconds: number, mostSeconds: number): CreddError =>
+  new CreddError(
+    "UsageWrong",
+    `profile "${profile}" asks for ${durationSeconds} s; instance metadata needs more than ${mostSeconds}`,
+    { hint: "set duration_seconds = 3600 in its section of the AWS config file" },
+  )
 
 export const imdsNotEnabled = (profile: string): CreddError =>
   new CreddError("UsageWrong", `profile "${profile}" is not on an instance metadata port`, {

@@ -14,7 +14,11 @@ export interface RefreshPolicy {
   readonly aheadMs: number
   /** Up to so much earlier than that, each renewal by its own lot: what began together does not stay together. */
   readonly aheadSpreadMs: number
-  /** A caller's question starts the renewal that the pulse should have begun: so long after `aheadMs`, not at once, or callers that ask together would be a crowd at AWS. */
+  /**
+   * A caller's question starts the renewal that the pulse should have begun: so long after `aheadMs`, not at once, or
+   * callers that ask together would be a crowd at AWS. Where callers want more left than `aheadMs`, the pulse begins so
+   * long before that, and they need not wait for AWS.
+   */
   readonly pulseMs: number
   /** Make the caller wait for a renewal below this: inside 15 minutes botocore asks before every signed request. */
   readonly floorMs: number
@@ -73,6 +77,9 @@ export interface Refreshing {
 
 interface Held {
   readonly credentials: Credentials
+  readonly lifeMs: number
+  /** How much earlier this renewal begins than others. */
+  readonly lotMs: number
   /** Short-lived credentials have narrower windows, or they would be renewed without end. */
   readonly aheadMs: number
   readonly behindMs: number
@@ -88,6 +95,8 @@ interface Failure {
 export function refreshing(fetch: Provider<Credentials>, options: RefreshingOptions): Refreshing {
   const { clock, random, onRenewed, onRenewalFailure, policy = refreshPolicy } = options
   let held: Held | undefined
+  /** The most that a caller has wanted left. */
+  let wantedMs = 0
   let failure: Failure | undefined
   let pending: Promise<Credentials> | undefined
 
@@ -97,9 +106,12 @@ export function refreshing(fetch: Provider<Credentials>, options: RefreshingOpti
       const lifeMs = credentials.expiration - clock.now()
       // AWS's answer is already over: a clock is wrong somewhere, and serving it would only fail at AWS.
       if (lifeMs <= policy.lastMs) throw alreadyEnded()
+      const lotMs = policy.aheadSpreadMs * (1 - random())
       held = {
         credentials,
-        aheadMs: Math.min(policy.aheadMs + policy.aheadSpreadMs * (1 - random()), lifeMs * 0.6),
+        lifeMs,
+        lotMs,
+        aheadMs: Math.min(policy.aheadMs + lotMs, lifeMs * 0.6),
         behindMs: Math.min(policy.aheadMs - policy.pulseMs, lifeMs * 0.6),
         floorMs: Math.min(policy.floorMs, lifeMs * 0.5),
       }
@@ -141,6 +153,10 @@ export function refreshing(fetch: Provider<Credentials>, options: RefreshingOpti
     return held === undefined ? 0 : held.credentials.expiration - clock.now()
   }
 
+  function aheadMs({ aheadMs: usual, lotMs, lifeMs }: Held): number {
+    return Math.max(usual, early(wantedMs, policy.pulseMs + lotMs, lifeMs))
+  }
+
   function renewBehind(): void {
     // The failure is remembered and reported inside; the caller is served from memory.
     if (mayAsk()) renew().catch(() => undefined)
@@ -153,9 +169,10 @@ export function refreshing(fetch: Provider<Credentials>, options: RefreshingOpti
   }
 
   async function get(patienceMs?: number, leastMs = 0): Promise<Credentials> {
+    wantedMs = Math.max(wantedMs, leastMs)
     if (held !== undefined) {
       const left = leftMs()
-      if (left > Math.max(held.behindMs, leastMs)) return held.credentials
+      if (left > Math.max(held.behindMs, early(leastMs, policy.pulseMs / 2, held.lifeMs))) return held.credentials
       if (left > Math.max(held.floorMs, leastMs)) {
         renewBehind()
         return held.credentials
@@ -190,11 +207,11 @@ export function refreshing(fetch: Provider<Credentials>, options: RefreshingOpti
     get,
     renew,
     renewIfDue() {
-      if (held !== undefined && leftMs() <= held.aheadMs) renewBehind()
+      if (held !== undefined && leftMs() <= aheadMs(held)) renewBehind()
     },
     dueInMs() {
       if (held === undefined) return Number.POSITIVE_INFINITY
-      return Math.max(0, leftMs() - held.aheadMs, mayAsk() ? 0 : (failure?.until ?? 0) - clock.now())
+      return Math.max(0, leftMs() - aheadMs(held), mayAsk() ? 0 : (failure?.until ?? 0) - clock.now())
     },
     held() {
       return leftMs() > 0 ? held?.credentials : undefined
@@ -209,4 +226,9 @@ export function refreshing(fetch: Provider<Credentials>, options: RefreshingOpti
       failure = undefined
     },
   }
+}
+
+/** So long before `leastMs`, but not before half of what lies above it is over. */
+function early(leastMs: number, byMs: number, lifeMs: number): number {
+  return leastMs === 0 ? 0 : Math.min(leastMs + byMs, (leastMs + lifeMs) / 2)
 }

@@ -22,7 +22,13 @@ const foreignHeaders = [
 ]
 
 /** A header that stands twice is read differently by different parsers; these decide who is asking. */
-const singleHeaders = new Set(["host", "authorization", "content-length"])
+const singleHeaders = new Set([
+  "host",
+  "authorization",
+  "content-length",
+  "x-aws-ec2-metadata-token",
+  "x-aws-ec2-metadata-token-ttl-seconds",
+])
 
 const maxHeaders = 64
 const maxTarget = 2_048

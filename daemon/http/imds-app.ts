@@ -5,51 +5,61 @@
  * https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html
  */
 import { createHmac, randomBytes, timingSafeEqual } from "node:crypto"
-import { Hono, type Context } from "hono"
+import { Hono } from "hono"
 import { isoSeconds, maskedKeyId, type Credentials } from "../core/credentials.ts"
 import { CreddError } from "../core/errors.ts"
 import type { Clock, Log } from "../core/ports.ts"
+import { answerHeaders } from "./credentials-app.ts"
 import { guardHeaders } from "./guards.ts"
 import { statusOf } from "./problem.ts"
+
+/** Where the instance would stand. */
+export interface ImdsPlace {
+  readonly region: string
+  readonly accountId?: string | undefined
+}
 
 export interface ImdsAppOptions {
   readonly hosts: ReadonlySet<string>
   readonly profile: string
-  readonly region: () => string
+  /** Undefined where the profile cannot be served. */
+  readonly place: () => ImdsPlace | undefined
   readonly credentials: () => Promise<Credentials>
   readonly clock: Clock
   readonly log: Log
 }
 
-const ttlHeader = "x-aws-ec2-metadata-token-ttl-seconds"
-const tokenHeader = "x-aws-ec2-metadata-token"
+export const ttlHeader = "x-aws-ec2-metadata-token-ttl-seconds"
+export const tokenHeader = "x-aws-ec2-metadata-token"
 const longestTtl = 21_600
 
 const base = "/latest/meta-data"
-const lists = [`${base}/iam/security-credentials`, `${base}/iam/security-credentials-extended`]
+/** What newer SDKs ask first: https://docs.aws.amazon.com/sdkref/latest/guide/feature-imds-credentials.html */
+const lists = [`${base}/iam/security-credentials-extended`, `${base}/iam/security-credentials`]
 
-export function imdsApp({ hosts, profile, region, credentials, clock, log }: ImdsAppOptions): Hono {
+export function imdsApp({ hosts, profile, place, credentials, clock, log }: ImdsAppOptions): Hono {
   const app = new Hono()
   const tokens = createTokens(clock)
   const role = roleName(profile)
 
   app.use(async (c, next) => {
     guardHeaders((name) => c.req.header(name), hosts)
-    await next()
+    // Before the path is looked at: without a token nobody learns what there is.
+    const isRead = c.req.method === "GET" || c.req.method === "HEAD"
+    if (isRead && !tokens.isGood(c.req.header(tokenHeader))) return nothing(401)
+    return await next()
   })
 
   app.put("/latest/api/token", (c) => {
     const ttl = c.req.header(ttlHeader) ?? ""
     const seconds = /^\d{1,5}$/.test(ttl) ? Number(ttl) : 0
     if (seconds < 1 || seconds > longestTtl) return nothing(400)
+    // Go, Ruby, Rust and Kotlin take no token without it.
     return text(tokens.mint(seconds), { [ttlHeader]: String(seconds) })
   })
 
-  const get = (path: string, answer: (c: Context) => Response | Promise<Response>): void => {
-    app.get(path, async (c) => {
-      if (!tokens.isGood(c.req.header(tokenHeader))) return nothing(401)
-      return await answer(c)
-    })
+  const get = (path: string, answer: () => Response | Promise<Response>): void => {
+    app.get(path, answer)
   }
 
   for (const list of lists) {
@@ -61,12 +71,17 @@ export function imdsApp({ hosts, profile, region, credentials, clock, log }: Imd
       return text(document(held, clock))
     })
   }
-  for (const path of [`${base}/placement/region`, `${base}/placement/region/`]) get(path, () => text(region()))
-  for (const path of [`${base}/placement/availability-zone`, `${base}/placement/availability-zone/`]) {
-    get(path, () => text(`${region()}a`))
+  const placed = (path: string, show: (at: ImdsPlace) => string): void =>
+    get(path, () => {
+      const at = place()
+      return at === undefined ? nothing(404) : text(show(at))
+    })
+  for (const end of ["", "/"]) {
+    placed(`${base}/placement/region${end}`, ({ region }) => region)
+    placed(`${base}/placement/availability-zone${end}`, ({ region }) => zoneOf(region))
   }
-  get("/latest/dynamic/instance-identity/document", () =>
-    text(JSON.stringify({ region: region(), availabilityZone: `${region()}a`, version: "2017-09-30" })),
+  placed("/latest/dynamic/instance-identity/document", ({ region, accountId }) =>
+    JSON.stringify({ version: "2017-09-30", region, availabilityZone: zoneOf(region), accountId }),
   )
 
   app.notFound((c) => nothing(["GET", "HEAD", "PUT"].includes(c.req.method) ? 404 : 405))
@@ -75,19 +90,21 @@ export function imdsApp({ hosts, profile, region, credentials, clock, log }: Imd
     const code = error instanceof CreddError ? error.code : "Internal"
     if (code === "Internal") log.error("request_failed", { by: "imds", error: error.name })
     else log.info("request_refused", { by: "imds", profile, code })
-    // SDKs ask again after 5xx; a 404 is what an instance without a role answers.
-    return nothing(error instanceof CreddError && statusOf(error) === 403 && !guards.has(code) ? 404 : statusOf(error))
+    // 403 where a person must act, not the 404 of an instance without a role: on that, Java and PHP look for another
+    // path first, and nobody shows more than the number.
+    return nothing(statusOf(error))
   })
 
   return app
 }
 
-/** Refused before anything was looked at: the caller is not one that may ask. */
-const guards: ReadonlySet<string> = new Set(["HostRejected", "OriginRejected"])
-
-/** Its URL is made of it, by SDKs that do not encode it. */
+/** A URL is made of it, by SDKs that encode it and by others that do not. */
 function roleName(profile: string): string {
-  return `credd-${profile.replaceAll(/[^\w+=,.@-]+/g, "-")}`
+  return `credd-${profile.replaceAll(/[^\w.-]+/g, "-")}`
+}
+
+function zoneOf(region: string): string {
+  return `${region}a`
 }
 
 function document(
@@ -114,22 +131,20 @@ interface Tokens {
 /** Tokens that are not remembered but recognised, however many are asked for. They end with the daemon, too. */
 function createTokens(clock: Clock): Tokens {
   const key = randomBytes(32)
-  const seal = (end: string): Buffer => createHmac("sha256", key).update(end).digest()
+  const sealed = (end: string): string => `${end}.${createHmac("sha256", key).update(end).digest("base64url")}`
   return {
-    mint(ttlSeconds) {
-      const end = String(Math.floor(clock.now() / 1_000) + ttlSeconds)
-      return `${end}.${seal(end).toString("base64url")}`
-    },
+    mint: (ttlSeconds) => sealed(String(Math.floor(clock.now() / 1_000) + ttlSeconds)),
     isGood(token = "") {
-      const [end = "", sealed = ""] = token.split(".", 2)
-      if (!/^\d{1,12}$/.test(end)) return false
-      const [given, right] = [Buffer.from(sealed, "base64url"), seal(end)]
+      const end = /^\d{1,12}(?=\.)/.exec(token)?.[0]
+      if (end === undefined) return false
+      const [given, right] = [Buffer.from(token), Buffer.from(sealed(end))]
       return given.length === right.length && timingSafeEqual(given, right) && Number(end) * 1_000 > clock.now()
     },
   }
 }
 
-const headers = { "content-type": "text/plain", "cache-control": "no-store", "x-content-type-options": "nosniff" }
+/** As the real service has it. */
+const headers = { ...answerHeaders, "content-type": "text/plain" }
 
 function text(body: string, more: Readonly<Record<string, string>> = {}): Response {
   return new Response(body, { headers: { ...headers, ...more, "content-length": String(Buffer.byteLength(body)) } })

@@ -20,26 +20,49 @@ type Fetching = Parameters<typeof getRequestListener>[0] extends infer Fetch ? {
 
 /** The data plane's server, for callers of any kind on loopback. */
 export function credentialsServer(app: Fetching): Server {
-  return loopbackServer(app, refuse)
+  return loopbackServer(app, inFull)
 }
 
-/** A metadata server: only for whom `mayAsk` lets in, looked up once a connection. */
+const idleStrangerMs = 100
+
+/**
+ * A metadata server: only for whom `mayAsk` lets in, looked up once a connection and as soon as there is one. Somebody
+ * else's connections are closed even while they say nothing, or a few hundred of them would leave no room for ours.
+ */
 export function imdsServer(app: Fetching, mayAsk: (socket: Socket) => Promise<boolean>): Server {
-  const allowed = new WeakMap<Socket, Promise<boolean>>()
-  const server = loopbackServer(app, refuseSilently, async (socket) => {
-    const known = allowed.get(socket) ?? mayAsk(socket)
-    allowed.set(socket, known)
-    return await known
+  const verdicts = new WeakMap<Socket, Promise<boolean>>()
+  const asking = new WeakSet<Socket>()
+  const verdictOn = (socket: Socket): Promise<boolean> => {
+    const verdict = verdicts.get(socket) ?? mayAsk(socket).catch(() => false)
+    verdicts.set(socket, verdict)
+    return verdict
+  }
+  const closeUnlessAllowed = async (socket: Socket): Promise<void> => {
+    if (await verdictOn(socket)) return
+    // A request that is on its way is still to get its 403.
+    setTimeout(() => asking.has(socket) || socket.destroy(), idleStrangerMs).unref()
+  }
+  const server = loopbackServer(app, silently, async (socket) => {
+    asking.add(socket)
+    return await verdictOn(socket)
   })
-  server.maxConnections = 256
+  server.on("connection", (socket) => {
+    if (socket.destroyed) return
+    void closeUnlessAllowed(socket)
+  })
   return server
 }
 
-function loopbackServer(
-  app: Fetching,
-  refused: (response: ServerResponse, error: unknown) => void,
-  mayAsk?: (socket: Socket) => Promise<boolean>,
-): Server {
+/** What an error looks like on the wire. */
+type Wording = (error: unknown) => { readonly status: number; readonly headers: Headers; readonly body: string }
+type Headers = Readonly<Record<string, string>>
+
+function loopbackServer(app: Fetching, word: Wording, mayAsk?: (socket: Socket) => Promise<boolean>): Server {
+  const refused = (response: ServerResponse, error: unknown): void => {
+    const { status, headers, body } = word(error)
+    response.writeHead(status, headers)
+    response.end(body)
+  }
   // Nothing to clean up: a request with a body is refused before it comes here.
   const listener = getRequestListener(app.fetch, { autoCleanupIncoming: false })
   const server = createServer(bounds, (request, response) => {
@@ -65,15 +88,16 @@ function loopbackServer(
   server.on("upgrade", (_, socket) => socket.destroy())
   server.on("connect", (_, socket) => socket.destroy())
   server.on("checkContinue", (_: IncomingMessage, response: ServerResponse) =>
-    refuse(response, requestMalformed("no body is expected")),
+    refused(response, requestMalformed("no body is expected")),
   )
   server.on("clientError", (_, socket) => {
-    const { body } = problem(requestMalformed("this is not HTTP/1.1"))
-    if (!socket.writable) socket.destroy()
-    else
-      socket.end(
-        `HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`,
-      )
+    if (!socket.writable) {
+      socket.destroy()
+      return
+    }
+    const { headers, body } = word(requestMalformed("this is not HTTP/1.1"))
+    const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`)
+    socket.end(["HTTP/1.1 400 Bad Request", ...lines, "", body].join("\r\n"))
   })
   return server
 }
@@ -83,7 +107,8 @@ export function controlServer(app: Fetching): Server {
   const listener = getRequestListener(app.fetch)
   const server = createServer({ ...bounds, requestTimeout: 30_000 }, (request, response) => {
     if (Number(request.headers["content-length"] ?? 0) > 65_536 || request.headers["transfer-encoding"] !== undefined) {
-      refuse(response, requestMalformed("the body is too large"))
+      const { status, headers, body } = inFull(requestMalformed("the body is too large"))
+      response.writeHead(status, headers).end(body)
       return
     }
     void listener(request, response)
@@ -94,13 +119,17 @@ export function controlServer(app: Fetching): Server {
 }
 
 /** Without a body, for clients that would take it for an answer. */
-function refuseSilently(response: ServerResponse, error: unknown): void {
-  response.writeHead(statusOf(error), { "content-length": "0", connection: "close" })
-  response.end()
-}
+const silently: Wording = (error) => ({
+  status: statusOf(error),
+  headers: { ...answerHeaders, "content-type": "text/plain", "content-length": "0", connection: "close" },
+  body: "",
+})
 
-function refuse(response: ServerResponse, error: unknown): void {
+const inFull: Wording = (error) => {
   const { status, body } = problem(error)
-  response.writeHead(status, { ...answerHeaders, "content-length": String(body.length), connection: "close" })
-  response.end(body)
+  return {
+    status,
+    headers: { ...answerHeaders, "content-length": String(body.length), connection: "close" },
+    body,
+  }
 }

@@ -215,3 +215,77 @@ describe(refreshing.name, () => {
     }
   })
 })
+
+describe("callers who want 25 minutes left, as instance metadata's do", () => {
+  const wanted = 25 * minutes
+
+  it("get no less while AWS answers, whenever they ask, and hardly ever wait for it", async () => {
+    const { clock, fetch, role } = setup()
+    let waits = 0
+    fetch.mockImplementation(async () => {
+      waits += 1
+      return someCredentials(clock.now() + 1 * hours)
+    })
+    await role.get(700, wanted)
+    waits = 0
+
+    for (let minute = 0; minute < 600; minute += 1) {
+      // The pulse, twice a minute.
+      role.renewIfDue()
+      await settled()
+      clock.advance(30 * seconds)
+      role.renewIfDue()
+      await settled()
+      clock.advance(30 * seconds)
+      const before = waits
+      const held = await role.get(700, wanted)
+      expect(held.expiration - clock.now()).toBeGreaterThan(wanted)
+      expect(waits).toBe(before)
+    }
+    expect(waits).toBeLessThan(22)
+  })
+
+  it("have the renewal begun behind them even when the pulse has slept", async () => {
+    const { clock, fetch, role } = setup()
+    const first = await role.get(700, wanted)
+    clock.advance(34.75 * minutes)
+
+    expect(await role.get(700, wanted)).toBe(first)
+    await settled()
+    expect(fetch).toHaveBeenCalledTimes(2)
+  })
+
+  it("wait for AWS below that, and are not served less when it refuses", async () => {
+    const { clock, fetch, role } = setup()
+    await role.get(700, wanted)
+    clock.advance(36 * minutes)
+    fetch.mockRejectedValueOnce(denied)
+
+    await expect(role.get(700, wanted)).rejects.toBe(denied)
+    // Others are: their SDKs do not stretch it.
+    expect((await role.get(700)).expiration).toBeGreaterThan(clock.now())
+  })
+
+  it("are served what is left when AWS cannot be reached, to its end", async () => {
+    const { clock, fetch, role } = setup()
+    const first = await role.get(700, wanted)
+    fetch.mockRejectedValue(offline)
+
+    clock.advance(59 * minutes)
+    expect(await role.get(700, wanted)).toBe(first)
+    clock.advance(1 * minutes)
+    await expect(role.get(700, wanted)).rejects.toBe(offline)
+  })
+
+  test.prop([fc.integer({ min: 31, max: 720 }), fc.array(fc.integer({ min: 1, max: 120 }), { maxLength: 40 })])(
+    "get more than that from a role of %i minutes, at whatever times they ask",
+    async (life, pauses) => {
+      const { clock, fetch, role } = setup(life * minutes)
+      for (const pause of pauses) {
+        expect((await role.get(700, wanted)).expiration - clock.now()).toBeGreaterThan(wanted)
+        clock.advance(pause * minutes)
+      }
+      expect(fetch.mock.calls.length).toBeLessThanOrEqual(2 * pauses.length + 1)
+    },
+  )
+})

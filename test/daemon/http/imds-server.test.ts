@@ -1,0 +1,159 @@
+import type { Socket } from "node:net"
+import { connect } from "node:net"
+import { once } from "node:events"
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest"
+import { listenOnPort } from "../../../daemon/adapters/listen.ts"
+import { hostsOf } from "../../../daemon/http/guards.ts"
+import { imdsApp } from "../../../daemon/http/imds-app.ts"
+import { imdsServer } from "../../../daemon/http/servers.ts"
+import { fakeClock, hours } from "../../fakes/clock.ts"
+import { someCredentials } from "../../fakes/credentials.ts"
+import { fakeLog } from "../../fakes/log.ts"
+
+const hosts = new Set<string>()
+const clock = fakeClock()
+const mayAsk = vi.fn<(socket: Socket) => Promise<boolean>>()
+const server = imdsServer(
+  imdsApp({
+    hosts,
+    profile: "dev",
+    clock,
+    log: fakeLog(),
+    place: () => ({ region: "eu-west-1" }),
+    credentials: async () => someCredentials(clock.now() + 1 * hours),
+  }),
+  mayAsk,
+)
+let port = 0
+
+beforeAll(async () => {
+  // Node would close whoever says nothing after two seconds; here it is left to us.
+  server.headersTimeout = 60_000
+  server.requestTimeout = 60_000
+  port = await listenOnPort(server, 0)
+  for (const host of hostsOf(port)) hosts.add(host)
+})
+afterAll(() => {
+  server.closeAllConnections()
+  server.close()
+})
+beforeEach(() => {
+  mayAsk.mockReset().mockResolvedValue(true)
+})
+
+/** Sends bytes as they are, half-closes if it is to, and reads until the server closes. */
+async function raw(bytes: string | Buffer, { isHalfClosed = false } = {}): Promise<string> {
+  return await new Promise((resolve) => {
+    let text = ""
+    const socket = connect({ host: "127.0.0.1", port, allowHalfOpen: true }, () => {
+      socket.write(bytes)
+      if (isHalfClosed) socket.end()
+    })
+    const done = (): void => {
+      socket.destroy()
+      resolve(text)
+    }
+    socket.setTimeout(8_000, done)
+    socket.on("data", (chunk) => (text += chunk.toString("latin1")))
+    socket.once("end", done)
+    socket.once("close", done)
+    socket.once("error", done)
+  })
+}
+
+const ask = (method: string, target: string, ...headers: readonly string[]): string =>
+  [`${method} ${target} HTTP/1.1`, `Host: 127.0.0.1:${port}`, ...headers, "Connection: close", "", ""].join("\r\n")
+const put = (...headers: readonly string[]): string => ask("PUT", "/latest/api/token", ...headers)
+const ttl = "X-aws-ec2-metadata-token-ttl-seconds: 21600"
+const statusOf = (answer: string): number => Number(/^HTTP\/1\.1 (\d{3})/.exec(answer)?.[1] ?? 0)
+const bodyOf = (answer: string): string => answer.slice(answer.indexOf("\r\n\r\n") + 4)
+const list = "/latest/meta-data/iam/security-credentials/"
+
+async function token(): Promise<string> {
+  return `X-aws-ec2-metadata-token: ${bodyOf(await raw(put(ttl)))}`
+}
+
+describe("the metadata server on a raw socket", () => {
+  it("goes from token to list to document, to the byte", async () => {
+    const minted = await raw(put(ttl))
+    expect(minted).toMatch(/\r\nx-aws-ec2-metadata-token-ttl-seconds: 21600\r\n/)
+
+    const role = await raw(ask("GET", list, await token()))
+    expect(role).toMatch(/\r\ncontent-length: 9\r\n/)
+    expect(bodyOf(role)).toBe("credd-dev")
+
+    const held = await raw(ask("GET", `${list}credd-dev`, await token()))
+    expect(held).toMatch(/\r\ncontent-type: text\/plain\r\n/)
+    expect(JSON.parse(bodyOf(held))).toMatchObject({ Code: "Success", Type: "AWS-HMAC" })
+  })
+
+  it.each([
+    ["a PUT with a Content-Length of 0, as Go sends it", async () => put(ttl, "Content-Length: 0"), 200],
+    ["a PUT without a TTL", async () => put(), 400],
+    ["two TTLs", async () => put(ttl, ttl), 400],
+    ["a PUT with X-Forwarded-For", async () => put(ttl, "X-Forwarded-For: 10.0.0.1"), 403],
+    ["X-Forwarded-For behind 70 others", async () => put(ttl, ...Array.from({ length: 70 }, () => "a: b"), "X-Forwarded-For: 1"), 400],
+    ["two Hosts", async () => put(ttl, "Host: evil.test"), 400],
+    ["a PUT with a body", async () => `${put(ttl, "Content-Length: 5")}hello`, 400],
+    ["Expect", async () => put(ttl, "Expect: 100-continue"), 400],
+    ["another Host, as a rebound page sends it", async () => put(ttl).replace("127.0.0.1", "evil.test"), 403],
+    ["IMDSv1", async () => ask("GET", list), 401],
+    ["two tokens", async () => ask("GET", list, await token(), await token()), 400],
+    ["a GET with X-Forwarded-For", async () => ask("GET", list, await token(), "X-Forwarded-For: 1"), 403],
+    ["HTTP/1.0", async () => put(ttl).replace("HTTP/1.1", "HTTP/1.0"), 400],
+    ["an absolute target", async () => ask("PUT", "http://127.0.0.1/latest/api/token", ttl), 400],
+    ["what is not HTTP", async () => Buffer.alloc(200, 0xff), 400],
+    ["no path that there is", async () => ask("GET", "/latest/user-data", await token()), 404],
+    ["POST", async () => ask("POST", "/latest/api/token", ttl), 405],
+  ])("answers %s, errors without a body", async (_, request, status) => {
+    const answer = await raw(await request())
+
+    expect(statusOf(answer)).toBe(status)
+    if (status !== 200) expect(bodyOf(answer)).toBe("")
+  }) // prettier-ignore
+
+  it("takes a caller that has said all it wants to say and closed its half", async () => {
+    expect(statusOf(await raw(put(ttl), { isHalfClosed: true }))).toBe(200)
+  })
+
+  it("asks once a connection whose it is, however many requests come", async () => {
+    const two = put(ttl).replace("Connection: close", "Connection: keep-alive") + put(ttl)
+
+    expect((await raw(two)).match(/HTTP\/1\.1 200/g)).toHaveLength(2)
+    expect(mayAsk).toHaveBeenCalledTimes(1)
+  })
+})
+
+describe("somebody else's connection to the metadata server", () => {
+  it.each([
+    ["PUT", () => put(ttl)],
+    ["GET", () => ask("GET", list, "X-aws-ec2-metadata-token: x")],
+  ])("gets 403 on %s, half-closed too", async (_, request) => {
+    mayAsk.mockResolvedValue(false)
+
+    for (const isHalfClosed of [false, true]) {
+      const answer = await raw(request(), { isHalfClosed })
+      expect([statusOf(answer), bodyOf(answer)]).toEqual([403, ""])
+    }
+  })
+
+  it("gets 403 where it cannot be told whose it is", async () => {
+    mayAsk.mockRejectedValue(new Error("no /proc"))
+
+    expect(statusOf(await raw(put(ttl)))).toBe(403)
+  })
+
+  it("is closed at once while it says nothing, so that it takes nobody's place", async () => {
+    mayAsk.mockResolvedValue(false)
+    const idle = Array.from({ length: 1_500 }, () =>
+      connect({ host: "127.0.0.1", port })
+        .on("error", () => undefined)
+        .resume(),
+    )
+    await Promise.all(idle.map(async (socket) => (socket.destroyed ? undefined : await once(socket, "close"))))
+
+    mayAsk.mockResolvedValue(true)
+    expect(statusOf(await raw(put(ttl)))).toBe(200)
+    expect(await new Promise((resolve) => server.getConnections((_, count) => resolve(count)))).toBeLessThan(3)
+  })
+})
