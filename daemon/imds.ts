@@ -4,7 +4,7 @@ import type { ImdsEndpoint } from "./api.ts"
 import type { ImdsPort, ImdsPorts } from "./adapters/imds-ports.ts"
 import { listenOnPort, loopback } from "./adapters/listen.ts"
 import type { Broker } from "./core/broker.ts"
-import { CreddError, imdsInSettings, imdsNotEnabled, imdsPortTaken } from "./core/errors.ts"
+import { CreddError, imdsInSettings, imdsNotEnabled, imdsPortTaken, portTaken } from "./core/errors.ts"
 import type { Clock, Log, Peers } from "./core/ports.ts"
 import { hostsOf } from "./http/guards.ts"
 import { imdsApp } from "./http/imds-app.ts"
@@ -33,6 +33,7 @@ export interface Imds {
 
 /** More profiles than anybody has; behind them come the ports that outgoing connections take. */
 const candidates = 1_000
+const lastPort = 65_535
 
 interface Open {
   readonly server: Server
@@ -82,14 +83,16 @@ export async function openImds({ broker, clock, log, peers, ports, port: first, 
   async function listen(server: Server, own: number | undefined): Promise<number> {
     if (own !== undefined || first === 0) return await listenOnPort(server, own ?? 0)
     const reserved = new Set([...known.values()].map(({ port }) => port))
-    for (let port = first + 1; ; port += 1) {
+    let why: unknown = portTaken(first, "the daemon itself, and no port above it is left")
+    for (let port = first + 1; port <= Math.min(first + candidates, lastPort); port += 1) {
       if (reserved.has(port)) continue
       try {
         return await listenOnPort(server, port)
       } catch (error) {
-        if (port >= first + candidates) throw error
+        why = error
       }
     }
+    throw why
   }
 
   function portOf(profile: string): number | undefined {

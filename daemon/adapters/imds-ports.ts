@@ -7,7 +7,10 @@ import { writeFileAtomic } from "./atomic-file.ts"
 const file = v.pipe(
   v.string(),
   v.parseJson(),
-  v.record(v.string(), v.object({ port: v.number(), isEnabled: v.boolean() })),
+  v.record(
+    v.string(),
+    v.object({ port: v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(65_535)), isEnabled: v.boolean() }),
+  ),
 )
 
 export interface ImdsPort {
