@@ -132,6 +132,26 @@ export const routes = buildRouteMap({
       parameters: { positional: none, flags: { json } },
       load: async () => (await import("./commands/config.ts")).config,
     }),
+    console: command({
+      brief: "sign in to the AWS console as a profile",
+      examples: [
+        "credd console dev",
+        "credd console dev --service ec2 --region eu-west-1",
+        "credd console acme --policy-arn ReadOnlyAccess --print",
+      ],
+      parameters: {
+        positional: optionalProfile,
+        flags: {
+          service: value("the service to begin with", "service"),
+          path: value("the page to begin with", "/path"),
+          region: value("the region to begin with", "region"),
+          "policy-arn": value("for a user: the managed policy that limits the session", "policy"),
+          duration: value("for a user: 15m to 36h (12h)", "time"),
+          print: flag("print the URL, and open nothing"),
+        },
+      },
+      load: async () => (await import("./commands/console.ts")).console,
+    }),
     daemon: command({
       brief: "run the daemon in the foreground",
       examples: ["credd daemon"],

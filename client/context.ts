@@ -25,6 +25,8 @@ export interface Context {
   readonly ask: (question: Question) => Promise<string>
   /** Waits; Ctrl-C ends it and the process. */
   readonly pause: (ms: number) => Promise<void>
+  /** Shows a URL that is a secret: nobody else on the machine gets to see it. */
+  readonly openBrowser: (url: string) => Promise<void>
   /** Runs a command of the user's (`mfa_process`) and gives its output. */
   readonly runShell: (command: string) => Promise<string>
 }
@@ -63,6 +65,7 @@ export function processContext(): Context {
     pause: async (ms) => {
       await new Promise((resolve) => setTimeout(resolve, ms))
     },
+    openBrowser: async (url) => await (await import("./browser.ts")).openBrowser(url),
     runShell: async (command) => await (await import("./run-shell.ts")).runShell(command),
   }
 }

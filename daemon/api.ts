@@ -198,6 +198,22 @@ export interface ControlRoutes {
     readonly body: { readonly profile: string; readonly message: string }
     readonly answer: DecodedMessage
   }
+  "POST /console": {
+    readonly body: {
+      readonly profile: string
+      /** `ec2`: the first page of a service. */
+      readonly service?: string
+      /** A page by its path on the console's host. */
+      readonly path?: string
+      readonly region?: string
+      /** The managed policy, by ARN or by the name of one of AWS's, that limits a user profile's console session. */
+      readonly policy?: string
+      /** 900 to 129,600; for user profiles. */
+      readonly durationSeconds?: number
+    }
+    /** Whoever opens the URL within 15 minutes is signed in. `expiration` is when the credentials behind it end. */
+    readonly answer: { readonly profile: string; readonly url: string; readonly expiration: string }
+  }
   "POST /access-keys": {
     readonly body: {
       readonly profile: string

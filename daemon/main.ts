@@ -15,6 +15,7 @@ import { answers, listenOnPort, listenOnSocket, loopback, privateFolder } from "
 import { pinoLog } from "./adapters/log.ts"
 import { memoryStore } from "./adapters/memory-store.ts"
 import { secretStore } from "./adapters/secret-store.ts"
+import { federationSignIn } from "./adapters/sign-in.ts"
 import { awsSts } from "./adapters/sts.ts"
 import { peers as peersOf } from "./adapters/peers.ts"
 import { outsideCredentials } from "./adapters/outside-credentials.ts"
@@ -71,6 +72,8 @@ async function start(settings: Settings, env: Env, log: Log): Promise<() => Prom
     source,
     log,
     sts: awsSts({ clock, http }),
+    signIn: federationSignIn(http),
+    signInEndpoint: env["AWS_ENDPOINT_URL_SIGNIN"] || undefined,
     outside: outsideCredentials(env),
     notify: notifier(process.platform, env, log),
     breathe,

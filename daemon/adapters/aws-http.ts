@@ -5,12 +5,12 @@
 import { readFile } from "node:fs/promises"
 import type { HttpHandlerOptions, HttpRequest, HttpResponse } from "@smithy/types"
 import { EnvHttpProxyAgent, type Dispatcher } from "undici"
-import { CreddError, stsUnavailable } from "../core/errors.ts"
+import { CreddError, awsUnreachable } from "../core/errors.ts"
 import type { AwsClock } from "./clock.ts"
 import { errnoCode } from "./errno.ts"
 
 export interface AwsHttp {
-  handle(request: HttpRequest, options?: HttpHandlerOptions): Promise<{ response: HttpResponse }>
+  handle(request: HttpRequest, options?: HttpHandlerOptions): Promise<{ response: HttpResponse & { body: Uint8Array } }>
   destroy(): void
 }
 
@@ -51,7 +51,7 @@ export async function openAwsHttp({ clock, env }: AwsHttpOptions): Promise<AwsHt
         if (headers["date"] !== undefined) clock.observe(headers["date"], performance.now() - startedAt)
         return { response: { statusCode: answer.statusCode, headers, body } }
       } catch (error) {
-        throw stsUnavailable(request.hostname, networkReason(error), { cause: error })
+        throw awsUnreachable(request.hostname, networkReason(error), error)
       }
     },
     // The SDK's client calls this when it is done; the connections outlive it on purpose.

@@ -22,6 +22,7 @@ import { Secret } from "../core/secret.ts"
 import { decodedMessage } from "./authorization-message.ts"
 import type { AwsHttp } from "./aws-http.ts"
 import type { AwsClock } from "./clock.ts"
+import { checkedEndpoint } from "./endpoint.ts"
 
 interface Call {
   readonly as: AccessKey | Credentials
@@ -46,7 +47,7 @@ export function awsSts({ clock, http }: StsOptions): Sts {
     const before = clock.offsetMs()
     const client = new loaded.STSClient({
       region: target.region,
-      ...(target.endpoint === undefined ? {} : { endpoint: checkedEndpoint(target.endpoint) }),
+      ...(target.endpoint === undefined ? {} : { endpoint: checkedEndpoint(target.endpoint, stsEndpointSettings) }),
       useGlobalEndpoint: target.isGlobal === true,
       useFipsEndpoint: target.fips === true,
       useDualstackEndpoint: target.dualstack === true,
@@ -121,6 +122,19 @@ export function awsSts({ clock, http }: StsOptions): Sts {
       )
       return credentialsFrom(answer.Credentials, target)
     },
+    async getFederationToken(key, { name, policyArn, durationSeconds }, target) {
+      const call = { as: key, target, what: `a console session limited by ${policyArn}` }
+      const answer = await sendAgainIfSkewed(call, (client, { GetFederationTokenCommand }) =>
+        client.send(
+          new GetFederationTokenCommand({
+            Name: name,
+            PolicyArns: [{ arn: policyArn }],
+            DurationSeconds: durationSeconds,
+          }),
+        ),
+      )
+      return credentialsFrom(answer.Credentials, target)
+    },
     async decodeAuthorizationMessage(as, message, profile, target) {
       const call = { as, target, what: "to decode the message" }
       const answer = await sendAgainIfSkewed(call, (client, { DecodeAuthorizationMessageCommand }) =>
@@ -170,15 +184,7 @@ function credentialsFrom(wire: WireCredentials | undefined, target: StsTarget): 
   }
 }
 
-/** A plain-http endpoint is for tests on this machine; anywhere else it would show the signature to the network. */
-function checkedEndpoint(endpoint: string): string {
-  const url = URL.canParse(endpoint) ? new URL(endpoint) : undefined
-  const isLoopback = url !== undefined && /^(127\.\d+\.\d+\.\d+|\[::1\]|localhost)$/.test(url.hostname)
-  if (url?.protocol === "https:" || (url?.protocol === "http:" && isLoopback)) return endpoint
-  throw new CreddError("ConfigMalformed", "the STS endpoint is neither https nor on this machine", {
-    hint: "check AWS_ENDPOINT_URL_STS, AWS_ENDPOINT_URL and endpoint_url in the AWS config file",
-  })
-}
+const stsEndpointSettings = "AWS_ENDPOINT_URL_STS, AWS_ENDPOINT_URL and endpoint_url in the AWS config file"
 
 const deadKey = new Set([
   "InvalidClientTokenId",

@@ -1,6 +1,7 @@
 /** What each control route does, one file for each family of routes. */
 import type { ControlHandlers } from "../http/control-app.ts"
 import { accessKeyRoutes } from "./access-keys.ts"
+import { consoleRoutes } from "./console.ts"
 import { environmentRoutes } from "./environment.ts"
 import { imdsRoutes } from "./imds.ts"
 import type { ControlOptions } from "./options.ts"
@@ -14,5 +15,6 @@ export function controlHandlers(options: ControlOptions): ControlHandlers {
     ...sessionRoutes(options),
     ...accessKeyRoutes(options),
     ...imdsRoutes(options),
+    ...consoleRoutes(options),
   }
 }

@@ -19,9 +19,10 @@ import {
   profileNotFound,
   profileUnsupported,
 } from "./errors.ts"
+import { consoleUrl, type ConsoleRequest, type ConsoleUrl } from "./console.ts"
 import { createMfaCodes } from "./mfa-codes.ts"
 import { outside } from "./outside.ts"
-import type { Clock, Log, Notify, OutsideCredentials, ProfileSource, SecretStore, Sts } from "./ports.ts"
+import type { Clock, Log, Notify, OutsideCredentials, ProfileSource, SecretStore, SignIn, Sts } from "./ports.ts"
 import { profileStatus, type ServedStatus } from "./profile-status.ts"
 import {
   baseOf,
@@ -50,6 +51,9 @@ const sessionSeconds = { least: 900, most: 129_600 }
 export interface BrokerOptions {
   readonly clock: Clock
   readonly sts: Sts
+  readonly signIn: SignIn
+  /** `AWS_ENDPOINT_URL_SIGNIN`. */
+  readonly signInEndpoint?: string | undefined
   readonly store: SecretStore
   readonly source: ProfileSource
   readonly outside: OutsideCredentials
@@ -91,6 +95,8 @@ export interface Broker {
   whoami(profile: string): Promise<{ readonly identity: Identity; readonly expiration: number }>
   /** Has AWS decode an authorization message, with the rights of the profile. */
   decode(profile: string, message: string): Promise<DecodedMessage>
+  /** A URL that signs in to the console as the profile. */
+  console(profile: string, request: ConsoleRequest): Promise<ConsoleUrl>
   addAccessKey(profile: string, key: NewAccessKey): Promise<Identity>
   removeAccessKey(profile: string): Promise<readonly string[]>
   /** One pulse: asks AWS for the time where it is in doubt, renews what is due, tells of sessions that end soon. */
@@ -321,6 +327,14 @@ export function createBroker(options: BrokerOptions): Broker {
     async decode(name, message) {
       const profile = servable(name)
       return await sts.decodeAuthorizationMessage(await signer(profile), message, name, profile.target)
+    },
+    async console(name, request) {
+      const profile = servable(name)
+      const { signIn, signInEndpoint: endpoint } = options
+      // A role's console session ends with its credentials: a whole hour of them, rather than what is left of it.
+      const url = await consoleUrl(profile, request, { sts, signIn, endpoint, accessKeyOf, fresh: roles.renew })
+      log.info("console_opened", { profile: name, expiration: isoSeconds(url.expiration) })
+      return url
     },
     async addAccessKey(name, { accessKeyId, secretAccessKey, mfaSerial }) {
       return await inTurn(name, async () => {

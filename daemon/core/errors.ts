@@ -333,6 +333,9 @@ export const stsRefused = (what: string, why: string, cause: unknown): CreddErro
 export const stsUnavailable = (where: string, why: string, details: Details = {}): CreddError =>
   new CreddError("Unavailable", `could not reach STS in ${where}: ${why}`, { hint: "run: credd status", ...details })
 
+export const awsUnreachable = (host: string, why: string, cause: unknown): CreddError =>
+  new CreddError("Unavailable", `could not reach AWS at ${host}: ${why}`, { hint: "run: credd status", cause })
+
 /** The caller's patience is over; the call to AWS goes on, and the next caller may have its answer. */
 export const stillAsking = (): CreddError =>
   new CreddError("Unavailable", "AWS has not answered yet", { hint: "try again; run: credd status" })
@@ -340,6 +343,37 @@ export const stillAsking = (): CreddError =>
 /** A clock is wrong somewhere: what AWS gave would be refused by AWS. */
 export const alreadyEnded = (): CreddError =>
   new CreddError("Unavailable", "AWS answered with credentials that have ended", { hint: "check this machine's clock" })
+
+// The console
+
+export const consolePolicyNeeded = (profile: string): CreddError =>
+  new CreddError("UsageWrong", `"${profile}" is a user: its console session needs a policy that limits it`, {
+    hint: `run: credd console ${word(profile)} --policy-arn ReadOnlyAccess`,
+  })
+
+export const consolePolicyNotTaken = (profile: string): CreddError =>
+  new CreddError("UsageWrong", `"${profile}" is a role: its console session has the role's own rights`, {
+    hint: `run: credd console ${word(profile)}`,
+  })
+
+/** https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_providers_enable-console-custom-url.html: role chaining. */
+export const consoleDurationNotTaken = (profile: string): CreddError =>
+  new CreddError("UsageWrong", `"${profile}" is a role above a session: AWS ends its console session after an hour`, {
+    hint: `run: credd console ${word(profile)}`,
+  })
+
+export const consoleDestinationWrong = (why: string): CreddError =>
+  new CreddError("UsageWrong", `there is no such page of the console: ${why}`, { hint: "run: credd console --help" })
+
+export const consoleNotInPartition = (partition: string): CreddError =>
+  new CreddError("UsageWrong", `credd knows no console for the partition "${partition}"`, {
+    hint: "run: credd whoami",
+  })
+
+export const consoleRefused = (why: string): CreddError =>
+  new CreddError("AccessDenied", `the console's sign-in refused the credentials: ${why}`, {
+    hint: "run: credd refresh, and try again",
+  })
 
 // Settings, files and the machine
 

@@ -1,6 +1,7 @@
 /** What the core needs of the outside: one small interface each, implemented by an adapter and by a fake. */
 import type { DecodedMessage, Identity, StoreKind } from "../api.ts"
 import type { AccessKey, Credentials, KeptAccessKey, MfaSession } from "./credentials.ts"
+import type { Secret } from "./secret.ts"
 
 export interface Clock {
   /** AWS's time as far as it is known (this machine's, mended by the `Date` of STS answers), in epoch milliseconds. */
@@ -38,6 +39,13 @@ export interface RoleRequest {
   readonly transitiveTagKeys?: readonly string[]
 }
 
+export interface FederationRequest {
+  /** 2 to 32 characters: the name that CloudTrail shows. */
+  readonly name: string
+  readonly policyArn: string
+  readonly durationSeconds: number
+}
+
 /**
  * AWS STS. Every call has a deadline of its own and throws a CreddError: `Unavailable` when asking again later may
  * help, any other code when it will not.
@@ -47,6 +55,8 @@ export interface Sts {
   /** Sends the code at most once, whatever happens. */
   getSessionToken(key: AccessKey, request: SessionRequest, target: StsTarget): Promise<Credentials>
   assumeRole(as: AccessKey | Credentials, request: RoleRequest, target: StsTarget): Promise<Credentials>
+  /** A user's temporary credentials that the console takes: what the user may do and the policy allows. */
+  getFederationToken(key: AccessKey, request: FederationRequest, target: StsTarget): Promise<Credentials>
   /** Throws `MessageRejected` for what is no message of this account, `AccessDenied` where the right is missing. */
   decodeAuthorizationMessage(
     as: AccessKey | Credentials,
@@ -54,6 +64,12 @@ export interface Sts {
     profile: string,
     target: StsTarget,
   ): Promise<DecodedMessage>
+}
+
+/** The console's sign-in service. Throws `Unavailable`, or `AccessDenied` for credentials that it does not take. */
+export interface SignIn {
+  /** A token that signs in whoever brings it to the same endpoint within 15 minutes. */
+  signinToken(credentials: Credentials, endpoint: string): Promise<Secret>
 }
 
 /**

@@ -55,6 +55,17 @@ export function controlApp({ handlers, before, log }: ControlAppOptions): Hono {
   // AWS's own limit: https://docs.aws.amazon.com/STS/latest/APIReference/API_DecodeAuthorizationMessage.html
   on("POST /decode", v.object({ profile, message: v.pipe(v.string(), v.nonEmpty(), v.maxLength(10_240)) }))
   on(
+    "POST /console",
+    v.object({
+      profile,
+      service: v.exactOptional(v.string()),
+      path: v.exactOptional(v.string()),
+      region: v.exactOptional(v.string()),
+      policy: v.exactOptional(v.string()),
+      durationSeconds: v.exactOptional(v.pipe(v.number(), v.integer())),
+    }),
+  )
+  on(
     "POST /access-keys",
     v.object({ profile, accessKeyId: v.string(), secretAccessKey: v.string(), mfaSerial: v.exactOptional(mfaSerial) }),
   )

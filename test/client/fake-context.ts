@@ -25,6 +25,7 @@ export interface Options {
   readonly typed?: readonly (string | undefined)[]
   readonly stdin?: string
   readonly shell?: (command: string) => string
+  readonly browser?: (url: string) => unknown
   readonly columns?: number
   readonly isTerminal?: boolean
   readonly rows?: number
@@ -92,6 +93,10 @@ export async function credd(args: readonly string[], options: Options = {}): Pro
     pause: async () => {
       pauses -= 1
       if (pauses < 0) throw interrupted()
+    },
+    openBrowser: async (url) => {
+      if (options.browser === undefined) throw new Error("the test expects no browser")
+      options.browser(url)
     },
     runShell: async (command) => {
       if (shell === undefined) throw new Error("the test expects no mfa_process")

@@ -259,7 +259,7 @@ describe("the daemon", () => {
     expect(await fetchCredentials(box, "dev")).toMatchObject({ status: 200 })
     expect(await box.run(["refresh", "dev"])).toMatchObject({
       status: 1,
-      stderr: expect.stringContaining("could not reach STS"),
+      stderr: expect.stringContaining("could not reach AWS at 127.0.0.1"),
     })
     expect(await fetchCredentials(box, "dev")).toMatchObject({ status: 200 })
   })

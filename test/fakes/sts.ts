@@ -18,6 +18,9 @@ export function fakeSts(clock: Clock): FakeSts {
     assumeRole: vi.fn<Sts["assumeRole"]>(async (_, { durationSeconds }) =>
       someCredentials(clock.now() + durationSeconds * 1_000),
     ),
+    getFederationToken: vi.fn<Sts["getFederationToken"]>(async (_, { durationSeconds }) =>
+      someCredentials(clock.now() + durationSeconds * 1_000),
+    ),
     decodeAuthorizationMessage: vi.fn<Sts["decodeAuthorizationMessage"]>(async () => ({
       isAllowed: false,
       isExplicitlyDenied: false,

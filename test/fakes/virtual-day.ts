@@ -1,6 +1,7 @@
 /** The real broker with its heart, on a clock that a test turns: hours pass in a second, and every STS call is written down. */
 import { memoryStore } from "../../daemon/adapters/memory-store.ts"
 import { secretStore } from "../../daemon/adapters/secret-store.ts"
+import { Secret } from "../../daemon/core/secret.ts"
 import { createBroker, type Broker } from "../../daemon/core/broker.ts"
 import type { Sts } from "../../daemon/core/ports.ts"
 import type { Credentials } from "../../daemon/core/credentials.ts"
@@ -84,6 +85,7 @@ export async function virtualDay({
   const broker = createBroker({
     clock,
     sts,
+    signIn: { signinToken: async () => new Secret("EXAMPLEtoken") },
     store,
     random,
     log: fakeLog(),

@@ -3,7 +3,7 @@ import { assumeRole } from "./assume-role.ts"
 import { stsError } from "./errors.ts"
 import { issueCredentials } from "./issued.ts"
 import { mfaLimits, mfaOfCall } from "./mfa.ts"
-import { sessionPrincipal, type Principal } from "./principal.ts"
+import { federatedPrincipal, sessionPrincipal, type Principal } from "./principal.ts"
 import type { State } from "./state.ts"
 import { validate } from "./validation.ts"
 import { credentialsContent, type Children } from "./wire.ts"
@@ -14,6 +14,7 @@ export const actions: ReadonlyMap<string, Action> = new Map<string, Action>([
   ["AssumeRole", assumeRole],
   ["DecodeAuthorizationMessage", decodeAuthorizationMessage],
   ["GetCallerIdentity", getCallerIdentity],
+  ["GetFederationToken", getFederationToken],
   ["GetSessionToken", getSessionToken],
 ])
 
@@ -31,6 +32,26 @@ function getSessionToken(state: State, principal: Principal, parameters: URLSear
   const issued = issueCredentials(session, now + seconds * 1_000)
   state.issued.set(issued.accessKeyId, issued)
   return { Credentials: credentialsContent(issued) }
+}
+
+function getFederationToken(state: State, principal: Principal, parameters: URLSearchParams, now: number): Children {
+  if (principal.kind !== "user") {
+    throw stsError("AccessDenied", "Cannot call GetFederationToken with session credentials")
+  }
+  validate(parameters, {
+    Name: { required: true, minLength: 2, maxLength: 32, pattern: "[\\w+=,.@-]*" },
+    DurationSeconds: { min: 900, max: 129_600 },
+    "PolicyArns.member.1.arn": { minLength: 20, maxLength: 2_048 },
+  })
+  const seconds = Number(parameters.get("DurationSeconds") ?? 43_200)
+  const federated = federatedPrincipal(principal.user, parameters.get("Name") ?? "")
+  const issued = issueCredentials(federated, now + seconds * 1_000)
+  state.issued.set(issued.accessKeyId, issued)
+  return {
+    Credentials: credentialsContent(issued),
+    FederatedUser: { FederatedUserId: federated.userId, Arn: federated.arn },
+    PackedPolicySize: "1",
+  }
 }
 
 function decodeAuthorizationMessage(state: State, principal: Principal, parameters: URLSearchParams): Children {

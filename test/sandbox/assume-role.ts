@@ -18,6 +18,9 @@ export function assumeRole(state: State, principal: Principal, parameters: URLSe
     ExternalId: { minLength: 2, maxLength: 1_224, pattern: "[\\w+=,.@:\\/-]*" },
     ...mfaLimits,
   })
+  if (principal.kind === "federated") {
+    throw stsError("AccessDenied", "Cannot call AssumeRole with federated user credentials")
+  }
   const arn = parameters.get("RoleArn") ?? ""
   const seconds = Number(parameters.get("DurationSeconds") ?? 3_600)
   const mfaAt = mfaOfCall(state, principal, parameters, now) ?? mfaOfSession(principal)

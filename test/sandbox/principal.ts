@@ -16,6 +16,7 @@ export type Principal = Identity &
     | { readonly kind: "user"; readonly user: SandboxUser }
     | { readonly kind: "session"; readonly user: SandboxUser; readonly mfaAt: number | undefined }
     | { readonly kind: "role"; readonly role: SandboxRole }
+    | { readonly kind: "federated" }
   )
 
 export function userPrincipal(user: SandboxUser): Principal {
@@ -25,6 +26,12 @@ export function userPrincipal(user: SandboxUser): Principal {
 /** What GetSessionToken gives: the same user, and the MFA if there was any. */
 export function sessionPrincipal(user: SandboxUser, mfaAt: number | undefined): Principal {
   return { kind: "session", user, mfaAt, ...identityOf(user) }
+}
+
+/** What GetFederationToken gives: a name of the user's choice, and what the policies leave of the user's rights. */
+export function federatedPrincipal({ accountId }: SandboxUser, name: string): Principal {
+  const arn = `arn:aws:sts::${accountId}:federated-user/${name}`
+  return { kind: "federated", accountId, arn, principalArn: arn, userId: `${accountId}:${name}` }
 }
 
 export function rolePrincipal(role: SandboxRole, sessionName: string): Principal {

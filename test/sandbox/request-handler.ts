@@ -4,6 +4,7 @@ import type { IncomingMessage, ServerResponse } from "node:http"
 import { buffer } from "node:stream/consumers"
 import type { Call, CallLog } from "./calls.ts"
 import { controlAnswer } from "./control.ts"
+import { federationAnswer } from "./federation.ts"
 import type { PendingFaults } from "./faults.ts"
 import { answerInstead, drip } from "./misbehave.ts"
 import { claimIn } from "./signature.ts"
@@ -37,7 +38,8 @@ async function respond(options: HandlerOptions, incoming: IncomingMessage, respo
   const requestId = randomUUID()
   const head = { requestId, now: clock() }
 
-  const control = controlAnswer(options, method, path, body.toString("utf8"))
+  const control =
+    controlAnswer(options, method, path, body.toString("utf8")) ?? federationAnswer(state(), target, clock())
   if (control !== undefined) {
     sendHead(response, control, head)
     response.end(control.body)

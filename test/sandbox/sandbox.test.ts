@@ -40,7 +40,7 @@ describe(startSandbox.name, () => {
     )
   })
 
-  it.each(["Action=GetFederationToken&Version=2011-06-15", "Action=GetCallerIdentity&Version=2010-05-08", ""])(
+  it.each(["Action=GetAccessKeyInfo&Version=2011-06-15", "Action=GetCallerIdentity&Version=2010-05-08", ""])(
     "knows no action in %j",
     async (body) => {
       const { sandbox } = await started()

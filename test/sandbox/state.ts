@@ -9,8 +9,10 @@ export interface State {
   readonly codes: CodeBook
   /** Encoded authorization messages and what they say. */
   readonly messages: Map<string, string>
+  /** The sign-in tokens of the console, and until when they are good. */
+  readonly signinTokens: Map<string, { readonly expiration: number }>
 }
 
 export function newState(world: World): State {
-  return { world, issued: new Map(), codes: codeBook(), messages: new Map() }
+  return { world, issued: new Map(), codes: codeBook(), messages: new Map(), signinTokens: new Map() }
 }

@@ -11,7 +11,8 @@ import {
   storeWriteFailed,
   stsUnavailable,
 } from "../../../daemon/core/errors.ts"
-import type { Notify, OutsideCredentials, SecretStore } from "../../../daemon/core/ports.ts"
+import type { Notify, OutsideCredentials, SecretStore, SignIn } from "../../../daemon/core/ports.ts"
+import { Secret } from "../../../daemon/core/secret.ts"
 import { fakeClock, hours, minutes, seconds } from "../../fakes/clock.ts"
 import { someAccessKey, someSession } from "../../fakes/credentials.ts"
 import { fakeLog } from "../../fakes/log.ts"
@@ -40,10 +41,12 @@ async function setup({ keys = ["acme"] } = {}) {
     fromProcess: vi.fn<OutsideCredentials["fromProcess"]>(async () => someAccessKey),
     fromEnvironment: () => someAccessKey,
   }
+  const signIn = { signinToken: vi.fn<SignIn["signinToken"]>(async () => new Secret("EXAMPLEtoken")) }
   const brokerOver = (): Broker =>
     createBroker({
       clock,
       sts,
+      signIn,
       store,
       log,
       notify,
@@ -55,7 +58,7 @@ async function setup({ keys = ["acme"] } = {}) {
     })
   const broker = brokerOver()
   await broker.settle()
-  return { clock, sts, store, log, notify, outside, broker, brokerOver }
+  return { clock, sts, signIn, store, log, notify, outside, broker, brokerOver }
 }
 
 async function signedIn() {

@@ -18,6 +18,7 @@ function setup() {
     "POST /login": vi.fn<ControlHandlers["POST /login"]>(never),
     "POST /logout": vi.fn<ControlHandlers["POST /logout"]>(never),
     "POST /lock": vi.fn<ControlHandlers["POST /lock"]>(async () => ({ sessions: 1, warnings: [] })),
+    "POST /console": vi.fn<ControlHandlers["POST /console"]>(never),
     "POST /decode": vi.fn<ControlHandlers["POST /decode"]>(never),
     "POST /refresh": vi.fn<ControlHandlers["POST /refresh"]>(never),
     "POST /access-keys": vi.fn<ControlHandlers["POST /access-keys"]>(never),
