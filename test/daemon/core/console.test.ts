@@ -61,7 +61,7 @@ describe(consoleUrl.name, () => {
   ])("goes to the hosts of partition %s", async (partition, signIn, console) => {
     const { at, Destination } = await setup().open(role(`arn:${partition}:iam::123456789012:role/developer`))
 
-    expect([at, new URL(Destination).host]).toEqual([`https://${signIn}/federation`, console])
+    expect([at, new URL(Destination!).host]).toEqual([`https://${signIn}/federation`, console])
   })
 
   it("says so of a partition that it does not know, and asks AWS nothing", async () => {
