@@ -57,14 +57,13 @@ export async function openImds({ broker, clock, log, peers, ports, port: first, 
   async function open(profile: string): Promise<Open | CreddError> {
     const hosts = new Set<string>()
     const app = imdsApp({
-      hosts,
       profile,
       clock,
       log,
       place: () => broker.place(profile),
       credentials: async () => await broker.credentialsForImds(profile),
     })
-    const server = imdsServer(app, peers.isOurs)
+    const server = imdsServer(app, hosts, peers.isOurs)
     try {
       const port = await listen(server, portOf(profile))
       for (const host of hostsOf(port)) hosts.add(host)

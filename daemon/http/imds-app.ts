@@ -9,8 +9,7 @@ import { Hono } from "hono"
 import { isoSeconds, maskedKeyId, type Credentials } from "../core/credentials.ts"
 import { CreddError } from "../core/errors.ts"
 import type { Clock, Log } from "../core/ports.ts"
-import { answerHeaders } from "./credentials-app.ts"
-import { guardHeaders } from "./guards.ts"
+import { answerHeaders } from "./answer.ts"
 import { statusOf } from "./problem.ts"
 
 /** Where the instance would stand. */
@@ -20,7 +19,6 @@ export interface ImdsPlace {
 }
 
 export interface ImdsAppOptions {
-  readonly hosts: ReadonlySet<string>
   readonly profile: string
   /** Undefined where the profile cannot be served. */
   readonly place: () => ImdsPlace | undefined
@@ -37,13 +35,12 @@ const base = "/latest/meta-data"
 /** What newer SDKs ask first: https://docs.aws.amazon.com/sdkref/latest/guide/feature-imds-credentials.html */
 const lists = [`${base}/iam/security-credentials-extended`, `${base}/iam/security-credentials`]
 
-export function imdsApp({ hosts, profile, place, credentials, clock, log }: ImdsAppOptions): Hono {
+export function imdsApp({ profile, place, credentials, clock, log }: ImdsAppOptions): Hono {
   const app = new Hono()
   const tokens = createTokens(clock)
   const role = roleName(profile)
 
   app.use(async (c, next) => {
-    guardHeaders((name) => c.req.header(name), hosts)
     // Before the path is looked at: without a token nobody learns what there is.
     const isRead = c.req.method === "GET" || c.req.method === "HEAD"
     if (isRead && !tokens.isGood(c.req.header(tokenHeader))) return nothing(401)

@@ -3,9 +3,9 @@ import { getRequestListener } from "@hono/node-server"
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
 import type { Socket } from "node:net"
 import { peerRejected, requestMalformed } from "../core/errors.ts"
-import { answerHeaders } from "./credentials-app.ts"
-import { guardFraming, isLoopback } from "./guards.ts"
-import { problem, statusOf } from "./problem.ts"
+import { refusal, silentRefusal, type Answer } from "./answer.ts"
+import type { CredentialsApp } from "./credentials-app.ts"
+import { guard, isLoopback } from "./guards.ts"
 
 /** Node's own bounds let a half-sent request live for 90 s, and drop headers beyond 1,000 in silence. */
 const bounds = {
@@ -19,8 +19,12 @@ const bounds = {
 type Fetching = Parameters<typeof getRequestListener>[0] extends infer Fetch ? { readonly fetch: Fetch } : never
 
 /** The data plane's server, for callers of any kind on loopback. */
-export function credentialsServer(app: Fetching): Server {
-  return loopbackServer(app, inFull)
+export function credentialsServer(app: CredentialsApp): Server {
+  return loopbackServer(refusal, (request, response) => {
+    const answer = app(request)
+    if (answer instanceof Promise) void answer.then((settled) => write(response, settled))
+    else write(response, answer)
+  })
 }
 
 const idleStrangerMs = 100
@@ -29,7 +33,11 @@ const idleStrangerMs = 100
  * A metadata server: only for whom `mayAsk` lets in, looked up once a connection and as soon as there is one. Somebody
  * else's connections are closed even while they say nothing, or a few hundred of them would leave no room for ours.
  */
-export function imdsServer(app: Fetching, mayAsk: (socket: Socket) => Promise<boolean>): Server {
+export function imdsServer(
+  app: Fetching,
+  hosts: ReadonlySet<string>,
+  mayAsk: (socket: Socket) => Promise<boolean>,
+): Server {
   const verdicts = new WeakMap<Socket, Promise<boolean>>()
   const asking = new WeakSet<Socket>()
   const verdictOn = (socket: Socket): Promise<boolean> => {
@@ -42,9 +50,21 @@ export function imdsServer(app: Fetching, mayAsk: (socket: Socket) => Promise<bo
     // A request that is on its way is still to get its 403.
     setTimeout(() => asking.has(socket) || socket.destroy(), idleStrangerMs).unref()
   }
-  const server = loopbackServer(app, silently, async (socket) => {
-    asking.add(socket)
-    return await verdictOn(socket)
+  // Nothing to clean up: a request with a body is refused before it comes here.
+  const listener = getRequestListener(app.fetch, { autoCleanupIncoming: false })
+  const admit = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    asking.add(request.socket)
+    if (await verdictOn(request.socket)) await listener(request, response)
+    else write(response, silentRefusal(peerRejected()))
+  }
+  const server = loopbackServer(silentRefusal, (request, response) => {
+    try {
+      guard(request, hosts)
+    } catch (error) {
+      write(response, silentRefusal(error))
+      return
+    }
+    void admit(request, response)
   })
   server.on("connection", (socket) => {
     if (socket.destroyed) return
@@ -53,33 +73,11 @@ export function imdsServer(app: Fetching, mayAsk: (socket: Socket) => Promise<bo
   return server
 }
 
-/** What an error looks like on the wire. */
-type Wording = (error: unknown) => { readonly status: number; readonly headers: Headers; readonly body: string }
-type Headers = Readonly<Record<string, string>>
-
-function loopbackServer(app: Fetching, word: Wording, mayAsk?: (socket: Socket) => Promise<boolean>): Server {
-  const refused = (response: ServerResponse, error: unknown): void => {
-    const { status, headers, body } = word(error)
-    response.writeHead(status, headers)
-    response.end(body)
-  }
-  // Nothing to clean up: a request with a body is refused before it comes here.
-  const listener = getRequestListener(app.fetch, { autoCleanupIncoming: false })
-  const server = createServer(bounds, (request, response) => {
-    try {
-      guardFraming(request)
-    } catch (error) {
-      refused(response, error)
-      return
-    }
-    if (mayAsk === undefined) void listener(request, response)
-    else {
-      mayAsk(request.socket).then(
-        (isAllowed) => (isAllowed ? listener(request, response) : refused(response, peerRejected())),
-        (error: unknown) => refused(response, error),
-      )
-    }
-  })
+function loopbackServer(
+  word: (error: unknown) => Answer,
+  handle: (request: IncomingMessage, response: ServerResponse) => void,
+): Server {
+  const server = createServer(bounds, handle)
   server.maxHeadersCount = 0
   server.maxConnections = 1_024
   server.on("connection", (socket) => {
@@ -88,7 +86,7 @@ function loopbackServer(app: Fetching, word: Wording, mayAsk?: (socket: Socket) 
   server.on("upgrade", (_, socket) => socket.destroy())
   server.on("connect", (_, socket) => socket.destroy())
   server.on("checkContinue", (_: IncomingMessage, response: ServerResponse) =>
-    refused(response, requestMalformed("no body is expected")),
+    write(response, word(requestMalformed("no body is expected"))),
   )
   server.on("clientError", (_, socket) => {
     if (!socket.writable) {
@@ -107,8 +105,7 @@ export function controlServer(app: Fetching): Server {
   const listener = getRequestListener(app.fetch)
   const server = createServer({ ...bounds, requestTimeout: 30_000 }, (request, response) => {
     if (Number(request.headers["content-length"] ?? 0) > 65_536 || request.headers["transfer-encoding"] !== undefined) {
-      const { status, headers, body } = inFull(requestMalformed("the body is too large"))
-      response.writeHead(status, headers).end(body)
+      write(response, refusal(requestMalformed("the body is too large")))
       return
     }
     void listener(request, response)
@@ -118,18 +115,7 @@ export function controlServer(app: Fetching): Server {
   return server
 }
 
-/** Without a body, for clients that would take it for an answer. */
-const silently: Wording = (error) => ({
-  status: statusOf(error),
-  headers: { ...answerHeaders, "content-type": "text/plain", "content-length": "0", connection: "close" },
-  body: "",
-})
-
-const inFull: Wording = (error) => {
-  const { status, body } = problem(error)
-  return {
-    status,
-    headers: { ...answerHeaders, "content-length": String(body.length), connection: "close" },
-    body,
-  }
+function write(response: ServerResponse, { status, headers, body }: Answer): void {
+  response.writeHead(status, headers)
+  response.end(body)
 }

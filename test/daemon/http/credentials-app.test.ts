@@ -3,7 +3,8 @@ import { describe, expect, it, vi } from "vitest"
 import type { Credentials } from "../../../daemon/core/credentials.ts"
 import { CreddError, sessionExpired } from "../../../daemon/core/errors.ts"
 import { createLeases } from "../../../daemon/core/leases.ts"
-import { credentialsApp } from "../../../daemon/http/credentials-app.ts"
+import type { Answer } from "../../../daemon/http/answer.ts"
+import { credentialsApp, type Request } from "../../../daemon/http/credentials-app.ts"
 import { hostsOf } from "../../../daemon/http/guards.ts"
 import { fakeClock } from "../../fakes/clock.ts"
 import { someCredentials } from "../../fakes/credentials.ts"
@@ -22,8 +23,20 @@ function setup({ mayAsk = (): boolean | Promise<boolean> => true } = {}) {
   const log = fakeLog()
   const app = credentialsApp({ hosts: hostsOf(9912), leases, peers, credentialsFor, log })
   const get = async (path: string, headers: Readonly<Record<string, string>> = {}, method = "GET"): Promise<Response> =>
-    await app.request(path, { method, headers: { host: "127.0.0.1:9912", authorization: token, ...headers } })
+    responseOf(
+      method,
+      await app(requestFor(method, path, { host: "127.0.0.1:9912", authorization: token, ...headers })),
+    )
   return { get, token, narrow, credentials, credentialsFor, log }
+}
+
+/** As node shows it: nothing decoded. */
+function requestFor(method: string, url: string, headers: Readonly<Record<string, string>>): Request {
+  return { method, url, httpVersion: "1.1", rawHeaders: Object.entries(headers).flat(), socket: {} }
+}
+
+function responseOf(method: string, { status, headers, body }: Answer): Response {
+  return new Response(method === "HEAD" ? null : body, { status, headers })
 }
 
 async function problemOf(response: Response) {

@@ -15,13 +15,13 @@ const clock = fakeClock()
 const mayAsk = vi.fn<(socket: Socket) => Promise<boolean>>()
 const server = imdsServer(
   imdsApp({
-    hosts,
     profile: "dev",
     clock,
     log: fakeLog(),
     place: () => ({ region: "eu-west-1" }),
     credentials: async () => someCredentials(clock.now() + 1 * hours),
   }),
+  hosts,
   mayAsk,
 )
 let port = 0
@@ -111,6 +111,31 @@ describe("the metadata server on a raw socket", () => {
     expect(statusOf(answer)).toBe(status)
     if (status !== 200) expect(bodyOf(answer)).toBe("")
   }) // prettier-ignore
+
+  it.each(["origin", "referer", "cookie", "sec-fetch-site", "forwarded", "via", "x-real-ip", "x-forwarded-for"])(
+    "refuses PUT and GET that bring %s",
+    async (name) => {
+      for (const request of [put(ttl, `${name}: 10.0.0.1`), ask("GET", list, await token(), `${name}: 10.0.0.1`)]) {
+        const answer = await raw(request)
+        expect([statusOf(answer), bodyOf(answer)]).toEqual([403, ""])
+      }
+    },
+  )
+
+  it.each([
+    ["evil.test", 403],
+    ["169.254.169.254", 403],
+    ["0.0.0.0", 403],
+    ["[::]", 403],
+    ["127.0.0.1", 200],
+    ["localhost", 200],
+    ["[::1]", 200],
+  ])("answers the Host %s with %d, with its port and without", async (host, status) => {
+    for (const named of [host, `${host}:${port}`]) {
+      expect(statusOf(await raw(put(ttl).replace(`127.0.0.1:${port}`, named)))).toBe(status)
+    }
+    expect(statusOf(await raw(put(ttl).replace(`127.0.0.1:${port}`, `${host}:${port + 1}`)))).toBe(403)
+  })
 
   it("takes a caller that has said all it wants to say and closed its half", async () => {
     expect(statusOf(await raw(put(ttl), { isHalfClosed: true }))).toBe(200)
