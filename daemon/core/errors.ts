@@ -323,15 +323,18 @@ export const sourceFailed = (what: string, why: string): CreddError =>
     hint: "run that command by hand; run: credd status",
   })
 
-export const stsRefused = (what: string, why: string, cause: unknown): CreddError =>
-  new CreddError("AccessDenied", `STS refused ${what}: ${why}`, {
+export const serviceRefused = (service: string, what: string, why: string, cause: unknown): CreddError =>
+  new CreddError("AccessDenied", `${service} refused ${what}: ${why}`, {
     hint: "check the profile in the AWS config file",
     cause,
   })
 
 /** AWS cannot be reached, throttles, or answers nonsense: passing, and worth another try. */
-export const stsUnavailable = (where: string, why: string, details: Details = {}): CreddError =>
-  new CreddError("Unavailable", `could not reach STS in ${where}: ${why}`, { hint: "run: credd status", ...details })
+export const serviceUnavailable = (service: string, region: string, why: string, details: Details = {}): CreddError =>
+  new CreddError("Unavailable", `could not reach ${service} in ${region}: ${why}`, {
+    hint: "run: credd status",
+    ...details,
+  })
 
 export const awsUnreachable = (host: string, why: string, cause: unknown): CreddError =>
   new CreddError("Unavailable", `could not reach AWS at ${host}: ${why}`, { hint: "run: credd status", cause })

@@ -9,7 +9,7 @@ import {
   mfaCodeRejected,
   policyDenied,
   storeWriteFailed,
-  stsUnavailable,
+  serviceUnavailable,
 } from "../../../daemon/core/errors.ts"
 import type { Notify, OutsideCredentials, SecretStore, SignIn } from "../../../daemon/core/ports.ts"
 import { Secret } from "../../../daemon/core/secret.ts"
@@ -99,7 +99,7 @@ describe("login", () => {
 
   it("says that the code is spent when no answer came", async () => {
     const { broker, sts } = await setup()
-    sts.getSessionToken.mockRejectedValueOnce(stsUnavailable("eu-west-1", "the connection was reset"))
+    sts.getSessionToken.mockRejectedValueOnce(serviceUnavailable("STS", "eu-west-1", "the connection was reset"))
 
     await expect(broker.login("acme", code, 900)).rejects.toMatchObject({
       code: "Unavailable",
@@ -109,7 +109,7 @@ describe("login", () => {
 
   it("has not spent the code when AWS could not be reached before it was sent", async () => {
     const { broker, sts } = await setup()
-    sts.getCallerIdentity.mockRejectedValueOnce(stsUnavailable("eu-west-1", "the network is down"))
+    sts.getCallerIdentity.mockRejectedValueOnce(serviceUnavailable("STS", "eu-west-1", "the network is down"))
     await expect(broker.login("acme", code, 900)).rejects.toMatchObject({ code: "Unavailable" })
 
     await expect(broker.login("acme", code, 900)).resolves.toBeDefined()
@@ -381,7 +381,7 @@ describe("a clock in doubt", () => {
     clock.doubt(14 * hours)
     sts.getCallerIdentity.mockImplementationOnce(async () => {
       clock.tell()
-      throw stsUnavailable("eu-west-1", "the clock of this machine is wrong")
+      throw serviceUnavailable("STS", "eu-west-1", "the clock of this machine is wrong")
     })
 
     await expect(broker.credentialsFor("acme")).resolves.toBeDefined()
@@ -392,7 +392,7 @@ describe("a clock in doubt", () => {
     const { broker, clock, sts } = await signedIn()
     clock.jump(14 * hours)
     clock.doubt(0)
-    sts.getCallerIdentity.mockRejectedValueOnce(stsUnavailable("eu-west-1", "no route to it"))
+    sts.getCallerIdentity.mockRejectedValueOnce(serviceUnavailable("STS", "eu-west-1", "no route to it"))
     await expect(broker.credentialsFor("acme")).rejects.toMatchObject({ code: "SessionExpired" })
 
     sts.getCallerIdentity.mockImplementationOnce(async () => {

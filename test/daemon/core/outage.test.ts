@@ -1,6 +1,6 @@
 // Whole days in the life of many profiles, with AWS gone for a while: a virtual clock, the real broker.
 import { describe, expect, it } from "vitest"
-import { stsUnavailable } from "../../../daemon/core/errors.ts"
+import { serviceUnavailable } from "../../../daemon/core/errors.ts"
 import { virtualDay } from "../../fakes/virtual-day.ts"
 import { hours, minutes, seconds } from "../../fakes/clock.ts"
 
@@ -17,7 +17,7 @@ async function beforeOutage() {
 
 describe("an outage of STS for 50 minutes", () => {
   const outageMs = 50 * minutes
-  const gone = stsUnavailable("eu-west-1", "the connection was reset")
+  const gone = serviceUnavailable("STS", "eu-west-1", "the connection was reset")
 
   it("is not felt by whoever asks for what still lives", async () => {
     const day = await beforeOutage()

@@ -1,7 +1,7 @@
 import { fc, test } from "@fast-check/vitest"
 import { describe, expect, it, vi } from "vitest"
 import type { Credentials } from "../../../daemon/core/credentials.ts"
-import { accessDenied, stsUnavailable } from "../../../daemon/core/errors.ts"
+import { accessDenied, serviceUnavailable } from "../../../daemon/core/errors.ts"
 import { refreshing } from "../../../daemon/core/refreshing.ts"
 import { fakeClock, hours, minutes, seconds } from "../../fakes/clock.ts"
 import { someCredentials } from "../../fakes/credentials.ts"
@@ -14,7 +14,7 @@ function setup(lifeMs = 1 * hours) {
   return { clock, fetch, onRenewalFailure, role }
 }
 
-const offline = stsUnavailable("eu-west-1", "connection refused")
+const offline = serviceUnavailable("STS", "eu-west-1", "connection refused")
 const denied = accessDenied("role arn:aws:iam::123456789012:role/developer", undefined)
 const settled = async (): Promise<void> => await new Promise((resolve) => setImmediate(resolve))
 
@@ -135,7 +135,9 @@ describe(refreshing.name, () => {
     const start = clock.now()
     fetch.mockImplementation(async () => {
       askedAt.push((clock.now() - start) / seconds)
-      throw askedAt.length === 7 ? stsUnavailable("eu-west-1", "throttled", { retryAfterMs: 40_000 }) : offline
+      throw askedAt.length === 7
+        ? serviceUnavailable("STS", "eu-west-1", "throttled", { retryAfterMs: 40_000 })
+        : offline
     })
 
     for (let second = 0; second < 130; second += 1) {

@@ -1,7 +1,7 @@
 import { fc, test } from "@fast-check/vitest"
 import { describe, expect, it, vi } from "vitest"
 import type { Credentials } from "../../../daemon/core/credentials.ts"
-import { loginRequired, stsUnavailable } from "../../../daemon/core/errors.ts"
+import { loginRequired, serviceUnavailable } from "../../../daemon/core/errors.ts"
 import { imdsApp, tokenHeader, ttlHeader, type ImdsPlace } from "../../../daemon/http/imds-app.ts"
 import { fakeClock, hours, seconds } from "../../fakes/clock.ts"
 import { someCredentials } from "../../fakes/credentials.ts"
@@ -196,7 +196,7 @@ describe(imdsApp.name, () => {
 
   it.each([
     ["403 where somebody must log in", loginRequired("dev", "acme"), 403],
-    ["503 where AWS cannot be reached", stsUnavailable("eu-west-1", "down"), 503],
+    ["503 where AWS cannot be reached", serviceUnavailable("STS", "eu-west-1", "down"), 503],
     ["500 for an error of its own", new TypeError("EXAMPLE-canary"), 500],
   ])("answers %s, without a body", async (_, error, status) => {
     const { credentials, get, log } = setup()
