@@ -183,6 +183,7 @@ export const routes = buildRouteMap({
       parameters: {
         positional: optionalProfile,
         flags: {
+          imds: flag("for tools that know only instance metadata (see: credd imds)"),
           inline: flag("put the token in the variable (the default)"),
           "token-file": flag("name the file that holds the token"),
           shell: value("sh, fish, powershell, nu or json", "shell"),
@@ -190,6 +191,41 @@ export const routes = buildRouteMap({
         },
       },
       load: async () => (await import("./commands/env.ts")).env,
+    }),
+    imds: buildRouteMap({
+      routes: {
+        disable: command({
+          brief: "close a profile's instance metadata port",
+          examples: ["credd imds disable dev"],
+          parameters: { positional: oneProfile, flags: {} },
+          load: async () => (await import("./commands/imds.ts")).disable,
+        }),
+        enable: command({
+          brief: "serve a profile as instance metadata (IMDSv2), on a port of its own",
+          about: [
+            "For tools that know neither container credentials nor credential_process. Instance metadata has no secret: on Linux only processes of your own user are answered, elsewhere every process on this machine is.",
+          ],
+          examples: ["credd imds enable dev", 'eval "$(credd env dev --imds)"'],
+          parameters: { positional: oneProfile, flags: {} },
+          load: async () => (await import("./commands/imds.ts")).enable,
+        }),
+        list: command({
+          brief: "list the profiles that are served as instance metadata",
+          examples: ["credd imds list", "credd imds list --json"],
+          parameters: { positional: none, flags: { json } },
+          load: async () => (await import("./commands/imds.ts")).list,
+        }),
+      },
+      docs: {
+        brief: "serve profiles as instance metadata (IMDSv2), for tools that know nothing else",
+        fullDescription: [
+          "serve profiles as instance metadata (IMDSv2), for tools that know nothing else",
+          "",
+          "EXAMPLE",
+          "  credd imds enable dev",
+          '  eval "$(credd env dev --imds)"',
+        ].join("\n"),
+      },
     }),
     import: command({
       brief: "move access keys from ~/.aws/credentials into the keychain",

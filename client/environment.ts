@@ -13,6 +13,11 @@ export interface Target {
   readonly token: { readonly inline: string } | { readonly file: string }
 }
 
+export interface ImdsTarget {
+  readonly endpoint: string
+  readonly region: string | undefined
+}
+
 /** Every one of these comes before the container credentials in some SDK, or in all of them. */
 const rivals = [
   "AWS_PROFILE",
@@ -27,13 +32,20 @@ const rivals = [
   "AWS_ROLE_ARN",
   "AWS_ROLE_SESSION_NAME",
 ]
-const ours = [
+const container = [
   "AWS_CONTAINER_CREDENTIALS_FULL_URI",
   "AWS_CONTAINER_AUTHORIZATION_TOKEN",
   "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+]
+/** The second is object_store's (Polars, delta-rs, DataFusion). */
+const metadata = ["AWS_EC2_METADATA_SERVICE_ENDPOINT", "AWS_METADATA_ENDPOINT"]
+const ours = [
+  ...container,
+  ...metadata,
   "AWS_REGION",
   "AWS_DEFAULT_REGION",
   "AWS_EC2_METADATA_DISABLED",
+  "AWS_EC2_METADATA_V1_DISABLED",
 ]
 const proxies = ["http_proxy", "https_proxy", "all_proxy"]
 const loopback = ["127.0.0.1", "localhost"]
@@ -46,19 +58,47 @@ export function environmentFor(
   const variables = new Map<string, string | null>([["AWS_CONTAINER_CREDENTIALS_FULL_URI", fullUri]])
   variables.set("AWS_CONTAINER_AUTHORIZATION_TOKEN", "inline" in token ? token.inline : null)
   variables.set("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "file" in token ? token.file : null)
-  if (region !== undefined) {
-    // botocore reads only the second, the JavaScript and Java SDKs only the first.
-    variables.set("AWS_REGION", region)
-    variables.set("AWS_DEFAULT_REGION", region)
-  }
+  setRegion(variables, region)
   variables.set("AWS_EC2_METADATA_DISABLED", "true")
-  // Rust and object_store would send the request, token included, to the proxy.
-  if (proxies.some((name) => env[name] || env[name.toUpperCase()])) {
-    for (const name of ["NO_PROXY", "no_proxy"])
-      variables.set(name, withLoopback(env[name] || env["NO_PROXY"] || env["no_proxy"] || ""))
-  }
+  // What `--imds` has left in this shell: object_store goes there unless its token is in a file.
+  for (const name of metadata) if (env[name]) variables.set(name, null)
+  passByProxies(variables, env)
   for (const name of rivals) variables.set(name, null)
   return variables
+}
+
+/** The same for tools that know only the instance metadata service. */
+export function environmentForImds(
+  { endpoint, region }: ImdsTarget,
+  env: Readonly<Record<string, string | undefined>>,
+): Environment {
+  const variables = new Map<string, string | null>(metadata.map((name) => [name, endpoint]))
+  setRegion(variables, region)
+  variables.set("AWS_EC2_METADATA_V1_DISABLED", "true")
+  // JavaScript v2 takes any value for yes, "false" too.
+  variables.set("AWS_EC2_METADATA_DISABLED", null)
+  variables.set("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", null)
+  // With it, newer SDKs ask for that role and for no list.
+  variables.set("AWS_EC2_INSTANCE_PROFILE_NAME", null)
+  passByProxies(variables, env)
+  // Where a container's address is set, half of the SDKs do not look at metadata at all.
+  for (const name of [...container, ...rivals]) variables.set(name, null)
+  return variables
+}
+
+function setRegion(variables: Map<string, string | null>, region: string | undefined): void {
+  if (region === undefined) return
+  // botocore reads only the second, the JavaScript and Java SDKs only the first.
+  variables.set("AWS_REGION", region)
+  variables.set("AWS_DEFAULT_REGION", region)
+}
+
+/** Rust and object_store would send the request, token included, to the proxy; botocore does so with metadata. */
+function passByProxies(variables: Map<string, string | null>, env: Readonly<Record<string, string | undefined>>): void {
+  if (!proxies.some((name) => env[name] || env[name.toUpperCase()])) return
+  for (const name of ["NO_PROXY", "no_proxy"]) {
+    variables.set(name, withLoopback(env[name] || env["NO_PROXY"] || env["no_proxy"] || ""))
+  }
 }
 
 /** What takes it all away again; of NO_PROXY only what was appended. */

@@ -12,7 +12,7 @@ const context = processContext()
 
 if (command === "env" && args.length <= 2 && !profile?.startsWith("-")) {
   const { env } = await import("./commands/env.ts")
-  const flags = { inline: false, "token-file": false, unset: false }
+  const flags = { imds: false, inline: false, "token-file": false, unset: false }
   process.exitCode = await guarded(context, () => env(context, flags, profile))
 } else if (command === "status" && (args.length === 1 || (args.length === 2 && args[1] === "--short"))) {
   const { status } = await import("./commands/status.ts")
