@@ -10,17 +10,7 @@ import { openImds, type Imds } from "../../daemon/imds.ts"
 import { fakeClock, hours } from "../fakes/clock.ts"
 import { someCredentials } from "../fakes/credentials.ts"
 import { fakeLog } from "../fakes/log.ts"
-
-/** A port that is free with the three above it, outside the range that outgoing connections take. */
-async function freePort(): Promise<number> {
-  for (;;) {
-    const first = 12_000 + Math.floor(Math.random() * 18_000)
-    const probes = [0, 1, 2, 3].map(() => createServer())
-    const held = await Promise.allSettled(probes.map(async (probe, i) => await listenOnPort(probe, first + i)))
-    await Promise.all(probes.map(async (probe) => await new Promise((resolve) => void probe.close(resolve))))
-    if (held.every(({ status }) => status === "fulfilled")) return first
-  }
-}
+import { freePort } from "../support/free-port.ts"
 
 async function setup({ always = [] as readonly string[], port = undefined as number | undefined } = {}) {
   const folder = await mkdtemp(join(tmpdir(), "credd-imds-"))
