@@ -27,7 +27,7 @@ export function credentialsServer(app: CredentialsApp): Server {
   })
 }
 
-const idleStrangerMs = 100
+const idleStrangerMs = 50
 
 /**
  * A metadata server: only for whom `mayAsk` lets in, looked up once a connection and as soon as there is one. Somebody

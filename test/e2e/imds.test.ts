@@ -244,7 +244,7 @@ describe("a second Unix user", () => {
     for (const answer of answers.slice(0, 2)) expect(answer).toMatch(/^HTTP\/1\.1 403 /)
     // Whoever has closed a half already is gone to node, and may get no word at all.
     for (const answer of answers) expect(answer).toMatch(/^(HTTP\/1\.1 403 [^]*\r\n\r\n)?$/)
-    expect((await document(`http://127.0.0.1:${port}`)).status).toBe(200)
+    await vi.waitFor(async () => expect((await document(`http://127.0.0.1:${port}`)).status).toBe(200), 10_000)
   }, 60_000)
 })
 
