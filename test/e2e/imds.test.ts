@@ -147,23 +147,24 @@ for line in sys.stdin: print(who(), flush=True)
   }, 90_000) // prettier-ignore
 })
 
-describe("what is near its end", () => {
-  async function machine() {
-    const clock = machineClock()
-    let awsMs = 0
-    const box = await install({ ...clock.env, CREDD_IMDS: "acme,dev" }, undefined, { now: () => Date.now() + awsMs })
-    await box.start()
-    await signIn(box)
-    const now = (): number => Date.now() + awsMs
-    const sleep = (ms: number): void => {
-      awsMs = ms
-      clock.set(ms)
-    }
-    const at = { acme: await endpointOf(box, "acme"), dev: await endpointOf(box) }
-    await document(at.dev)
-    return { box, clock, sleep, now, at }
+/** A machine and an AWS whose clocks a test sets, with both profiles on. */
+async function machine() {
+  const clock = machineClock()
+  let awsMs = 0
+  const box = await install({ ...clock.env, CREDD_IMDS: "acme,dev" }, undefined, { now: () => Date.now() + awsMs })
+  await box.start()
+  await signIn(box)
+  const now = (): number => Date.now() + awsMs
+  const sleep = (ms: number): void => {
+    awsMs = ms
+    clock.set(ms)
   }
+  const at = { acme: await endpointOf(box, "acme"), dev: await endpointOf(box) }
+  await document(at.dev)
+  return { box, clock, sleep, now, at }
+}
 
+describe("what is near its end", () => {
   it("is renewed first, so that boto3 never believes in more than AWS gave", async ({ skip }) => {
     skip(isPythonMissing, pythonMissing)
     const { box, clock, sleep, now, at } = await machine()
