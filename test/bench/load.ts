@@ -1,6 +1,7 @@
 /**
- * The caller, a process of its own: so many keep-alive connections, each sending its next request when the last one is
- * answered, on bare sockets so that the caller costs less than the server. Reads a Load from stdin, prints a Loaded.
+ * The caller, a process of its own: so many connections, each sending its next request when the last one is answered (or
+ * making room for the next connection), on bare sockets so that the caller costs less than the server. Reads a Load from
+ * stdin, prints a Loaded.
  */
 import { connect, type Socket } from "node:net"
 import { text } from "node:stream/consumers"
@@ -11,6 +12,8 @@ export interface Load {
   /** The bytes of one request. */
   readonly request: string
   readonly connections: number
+  /** A new connection for each request, as most SDKs ask. */
+  readonly isAnew?: boolean
   /** When to stop, whichever comes first. */
   readonly seconds: number
   readonly requests?: number
@@ -28,18 +31,17 @@ const {
   port,
   request,
   connections,
+  isAnew = false,
   seconds,
   requests = Number.POSITIVE_INFINITY,
 } = JSON.parse(await text(process.stdin)) as Load
 const bytes = Buffer.from(request, "latin1")
-const sockets = await Promise.all(Array.from({ length: connections }, () => opened()))
-
 const tookMs: number[] = []
+let answerBytes: number | undefined
 const startedAt = performance.now()
 const endAt = startedAt + seconds * 1_000
-await Promise.all(sockets.map((socket) => ask(socket)))
+await Promise.all(Array.from({ length: connections }, isAnew ? askAnew : askOn))
 const wholeMs = performance.now() - startedAt
-for (const socket of sockets) socket.destroy()
 
 const loaded: Loaded = {
   requests: tookMs.length,
@@ -57,34 +59,57 @@ async function opened(): Promise<Socket> {
   })
 }
 
-/** Asks again and again until it is time to stop. Every answer must be a 200 and as long as the first. */
-async function ask(socket: Socket): Promise<void> {
-  let answerBytes: number | undefined
+function isOver(): boolean {
+  return performance.now() >= endAt || tookMs.length >= requests
+}
+
+/** Asks on one connection until it is time to stop. */
+async function askOn(): Promise<void> {
+  const socket = await opened()
+  const ask = asking(socket)
+  while (!isOver()) {
+    const sentAt = performance.now()
+    await ask()
+    tookMs.push(performance.now() - sentAt)
+  }
+  socket.destroy()
+}
+
+/** Counts the connection's own time, too: that is what a caller waits for. */
+async function askAnew(): Promise<void> {
+  while (!isOver()) {
+    const sentAt = performance.now()
+    const socket = await opened()
+    await asking(socket)()
+    tookMs.push(performance.now() - sentAt)
+    // No connection is left in TIME_WAIT: there are fewer ports than requests.
+    socket.resetAndDestroy()
+  }
+}
+
+/** Sends the request and waits for its answer. Every answer must be a 200 and as long as the first. */
+function asking(socket: Socket): () => Promise<void> {
   let seenBytes = 0
-  let sentAt = 0
-  await new Promise<void>((resolve, reject) => {
-    const send = (): void => {
-      sentAt = performance.now()
-      socket.write(bytes)
+  let settle: { readonly resolve: () => void; readonly reject: (error: Error) => void } | undefined
+  socket.on("data", (chunk) => {
+    if (seenBytes === 0 && chunk.toString("latin1", 0, 12) !== "HTTP/1.1 200") {
+      settle?.reject(new Error(`the answer began with ${JSON.stringify(chunk.toString("latin1", 0, 12))}`))
     }
-    socket.on("data", (chunk) => {
-      if (seenBytes === 0 && chunk.toString("latin1", 0, 12) !== "HTTP/1.1 200") {
-        reject(new Error(`the answer began with ${JSON.stringify(chunk.toString("latin1", 0, 12))}`))
-      }
-      seenBytes += chunk.length
-      answerBytes ??= lengthOf(chunk)
-      if (seenBytes < answerBytes) return
-      if (seenBytes > answerBytes) reject(new Error("an answer is longer than the first"))
-      seenBytes = 0
-      const now = performance.now()
-      tookMs.push(now - sentAt)
-      if (now < endAt && tookMs.length < requests) send()
-      else resolve()
-    })
-    socket.once("error", reject)
-    socket.once("close", () => reject(new Error("the server closed the connection")))
-    send()
+    seenBytes += chunk.length
+    answerBytes ??= lengthOf(chunk)
+    if (seenBytes < answerBytes) return
+    if (seenBytes > answerBytes) settle?.reject(new Error("an answer is longer than the first"))
+    seenBytes = 0
+    settle?.resolve()
   })
+  socket.once("error", (error) => settle?.reject(error))
+  socket.once("close", () => settle?.reject(new Error("the server closed the connection")))
+  return async () => {
+    await new Promise<void>((resolve, reject) => {
+      settle = { resolve, reject }
+      socket.write(bytes)
+    })
+  }
 }
 
 function lengthOf(answer: Buffer): number {
