@@ -21,6 +21,10 @@ const exitStatuses = {
   MfaTooOld: 10,
   AccessDenied: 1,
   SourceFailed: 1,
+  ScopeRefused: 1,
+  LeaseNameWrong: 2,
+  LeaseExists: 1,
+  LeaseNotFound: 1,
   MfaSerialMissing: 1,
   MfaCodeMalformed: 2,
   MfaCodeRejected: 1,
@@ -49,6 +53,8 @@ const exitStatuses = {
   DaemonNotRunning: 3,
   SocketUnusable: 1,
   Interrupted: 130,
+  CommandNotFound: 127,
+  CommandNotExecutable: 126,
   Internal: 1,
 } as const satisfies Record<ErrorCode, number>
 

@@ -12,6 +12,11 @@ export type ErrorCode =
   | "MfaTooOld"
   | "AccessDenied"
   | "SourceFailed"
+  // leases
+  | "ScopeRefused"
+  | "LeaseNameWrong"
+  | "LeaseExists"
+  | "LeaseNotFound"
   // login and access keys
   | "MfaSerialMissing"
   | "MfaCodeMalformed"
@@ -45,6 +50,8 @@ export type ErrorCode =
   | "DaemonNotRunning"
   | "SocketUnusable"
   | "Interrupted"
+  | "CommandNotFound"
+  | "CommandNotExecutable"
   | "Internal"
 
 /** An error as the control plane sends it. */
@@ -87,14 +94,41 @@ export interface ProfileStatus {
   readonly fullUri: string
 }
 
+/** What a lease may do of all that its profiles may. */
+export type LeaseScope =
+  | { readonly kind: "read-only" }
+  /** An inline policy, as JSON text. */
+  | { readonly kind: "policy"; readonly policy: string }
+  | { readonly kind: "policy-arns"; readonly policyArns: readonly string[] }
+
 export interface LeaseStatus {
   readonly id: string
   readonly name: string
+  /** `*` is every profile. */
   readonly profiles: readonly string[]
-  readonly scope: null
+  /** Null: all that the profiles may. */
+  readonly scope: LeaseScope | null
   readonly createdAt: string
+  /** Null: none of its own; it ends at `revoke`, at `lock`, or with its process. */
   readonly expiration: string | null
   readonly lastUsedAt: string | null
+  readonly description?: string
+  /** The `credd exec` that it ends with. */
+  readonly pid?: number
+}
+
+/** A lease that was just made. The token is shown this once. */
+export interface MadeLease extends Changed {
+  readonly lease: LeaseStatus
+  readonly token: string
+  /** Where each of its profiles is served; the first is the one that the environment names. */
+  readonly profiles: readonly LeasedProfile[]
+}
+
+export interface LeasedProfile {
+  readonly profile: string
+  readonly fullUri: string
+  readonly region?: string
 }
 
 export interface Status {
@@ -228,6 +262,26 @@ export interface ControlRoutes {
     readonly body: { readonly profile: string }
     readonly answer: Changed & { readonly profile: string }
   }
+  "GET /leases": {
+    readonly body: Record<string, never>
+    readonly answer: { readonly leases: readonly LeaseStatus[] }
+  }
+  "POST /leases": {
+    readonly body: {
+      readonly name: string
+      readonly profiles: readonly string[]
+      readonly scope: LeaseScope | null
+      readonly ttlSeconds: number
+      readonly description?: string
+      /** A living lease of that name ends; without it that is an error. */
+      readonly replace: boolean
+    }
+    readonly answer: MadeLease
+  }
+  "DELETE /leases": {
+    readonly body: { readonly name?: string; readonly all: boolean }
+    readonly answer: { readonly revoked: readonly string[] }
+  }
   "GET /imds": {
     readonly body: Record<string, never>
     readonly answer: { readonly endpoints: readonly ImdsEndpoint[] }
@@ -238,6 +292,26 @@ export interface ControlRoutes {
 }
 
 export type ControlRoute = keyof ControlRoutes
+
+/**
+ * Routes whose answer stays open: what they give ends when the caller's connection does. The answer's first chunk is the
+ * whole JSON, and there is no other.
+ */
+export interface HeldRoutes {
+  /** A lease for one command. With the token of a lease that it made before (the daemon was restarted), it is held again. */
+  "POST /exec": {
+    readonly body: {
+      readonly command: string
+      readonly pid: number
+      readonly profile?: string
+      readonly scope: LeaseScope | null
+      readonly token?: string
+    }
+    readonly answer: MadeLease
+  }
+}
+
+export type HeldRoute = keyof HeldRoutes
 
 /** What `env` needs to print shell lines. The daemon keeps it in `endpoint.json` too, so that a shell starts without asking. */
 export interface ShellEnvironment extends ShellProfile {

@@ -23,13 +23,16 @@ import { notifier } from "./adapters/notifier.ts"
 import { imdsPorts } from "./adapters/imds-ports.ts"
 import { openImds } from "./imds.ts"
 import { endpointFileOf } from "./control/environment.ts"
+import { createHolds } from "./control/exec.ts"
 import { controlHandlers } from "./control/handlers.ts"
 import type { ControlOptions } from "./control/options.ts"
+import { accessOf } from "./core/access.ts"
 import { createBroker } from "./core/broker.ts"
 import { CreddError, alreadyRunning } from "./core/errors.ts"
 import { heartbeat } from "./core/heartbeat.ts"
-import { createLeases } from "./core/leases.ts"
+import { createLeases, shellName } from "./core/leases.ts"
 import type { Log } from "./core/ports.ts"
+import { whole } from "./core/scope.ts"
 import { controlApp } from "./http/control-app.ts"
 import { credentialsApp } from "./http/credentials-app.ts"
 import { hostsOf } from "./http/guards.ts"
@@ -40,6 +43,8 @@ import { readSettings, type Settings } from "./settings.ts"
 type Env = Readonly<Record<string, string | undefined>>
 
 const graceMs = 2_000
+/** A `credd exec` tries every second or two to reach a daemon that went away. */
+const returnMs = 30_000
 
 /** Runs until a signal ends it; answers with the exit status. Throws a CreddError when it cannot start. */
 export async function runDaemon(env: Env = process.env): Promise<number> {
@@ -89,13 +94,22 @@ async function start(settings: Settings, env: Env, log: Log): Promise<() => Prom
     },
   })
   const files = leaseFiles(paths.state)
-  const leases = createLeases(await files.read(), clock)
+  const leases = createLeases(await files.read(), { clock, log, records: files })
+  leases.onEnd((lease) => broker.forgetAccess(accessOf(lease)))
   const peers = peersOf({ allowUids: settings.allowUids })
   await broker.settle()
 
   // The port's own number decides which Host headers are ours, so it comes before the app that checks them.
   const hosts = new Set<string>()
-  const data = credentialsServer(credentialsApp({ hosts, leases, peers, credentialsFor: broker.credentialsFor, log }))
+  const data = credentialsServer(
+    credentialsApp({
+      hosts,
+      leases,
+      peers,
+      credentialsFor: (profile, lease) => broker.credentialsFor(profile, accessOf(lease)),
+      log,
+    }),
+  )
   const port = await listenOnPort(data, settings.port)
   for (const host of hostsOf(port)) hosts.add(host)
 
@@ -113,20 +127,31 @@ async function start(settings: Settings, env: Env, log: Log): Promise<() => Prom
     imds,
     leases,
     store,
+    clock,
     endpoint: `http://${loopback}:${port}`,
-    tokenFile: files.tokenFile("shell"),
+    tokenFile: files.tokenFile(shellName),
     startedAt: clock.now(),
     defaultProfile: settings.defaultProfile,
     async renewLeases() {
-      leases.revokeAll()
-      await mintShell()
+      const ended = await leases.revokeAll()
+      await renewShell()
+      return ended
     },
+    renewShell,
     onProfilesChanged: writeEndpoint,
   }
-  async function mintShell(): Promise<void> {
-    const { token } = leases.mint("shell", ["*"])
-    await files.writeToken("shell", token)
-    await files.write(leases.all())
+  let shellTurn: Promise<void> = Promise.resolve()
+  /** One at a time: the token file must hold what the record does. */
+  async function renewShell(): Promise<void> {
+    const before = shellTurn
+    const turn = (async () => {
+      await before
+      const { lease, token } = leases.draft({ name: shellName, profiles: ["*"], scope: whole }, true)
+      await files.writeToken(shellName, token)
+      await leases.add(lease, true)
+    })()
+    shellTurn = turn.catch(() => undefined)
+    await turn
   }
   async function reread(): Promise<void> {
     const before = broker.profiles()
@@ -141,11 +166,15 @@ async function start(settings: Settings, env: Env, log: Log): Promise<() => Prom
     written = text
   }
 
-  const control = controlServer(controlApp({ handlers: controlHandlers(options), before: reread, log }))
+  const holds = createHolds(options)
+  leases.onEnd(holds.ended)
+  const control = controlServer(
+    controlApp({ handlers: controlHandlers(options), held: holds.handlers, before: reread, log }),
+  )
   try {
     await listenOnSocket(control, paths.socket)
-    const shell = leases.find("shell")
-    if (shell === undefined || !(await files.holdsTokenOf(shell))) await mintShell()
+    const shell = leases.find(shellName)
+    if (shell === undefined || !(await files.holdsTokenOf(shell))) await renewShell()
     await writeEndpoint()
   } catch (error) {
     for (const server of [data, control, ...imds.servers()]) server.close()
@@ -156,16 +185,21 @@ async function start(settings: Settings, env: Env, log: Log): Promise<() => Prom
     const storeState = await broker.settle()
     await imds.retry().catch((error: unknown) => log.error("imds_not_opened", { message: messageOf(error) }))
     await writeEndpoint().catch((error: unknown) => log.error("endpoint_not_written", { message: messageOf(error) }))
+    // A full disk may have kept one from being made.
+    if (leases.find(shellName) === undefined) await renewShell().catch(() => undefined)
+    await leases.tidy().catch((error: unknown) => log.error("leases_not_written", { message: messageOf(error) }))
     // Its calls to AWS may take their time; the next beat does not wait for them.
     broker.beat().catch((error: unknown) => log.error("beat_failed", { message: messageOf(error) }))
     return { isCalm: storeState !== "locked" }
   }
   const stopHeart = heartbeat({ clock, random: Math.random, beat })
+  clock.after(returnMs, holds.endUnheld)
   process.on("SIGHUP", () => void beat().catch(() => undefined))
   log.info("listening", { endpoint: options.endpoint, socket: paths.socket, store: store.kind, node: process.version })
 
   return async () => {
     stopHeart()
+    holds.close()
     await Promise.all([data, control, ...imds.servers()].map((server) => closed(server)))
   }
 }

@@ -13,20 +13,29 @@ const reasons: Readonly<Record<string, string>> = {
   EIO: "the disk reported an error",
 }
 
+export interface WriteOptions {
+  /** Also survives a power cut (the default). Without it the file survives the process's death, and is written sooner. */
+  readonly flush?: boolean
+}
+
 /** Throws `StoreWriteFailed`; what stood there before is then unchanged. */
-export async function writeFileAtomic(path: string, data: string | Uint8Array, mode = 0o600): Promise<void> {
+export async function writeFileAtomic(
+  path: string,
+  data: string | Uint8Array,
+  { flush = true }: WriteOptions = {},
+): Promise<void> {
   const temporary = `${path}.${randomBytes(6).toString("hex")}.tmp`
   try {
-    const file = await open(temporary, "wx", mode)
+    const file = await open(temporary, "wx", 0o600)
     try {
       // Not fs.writeSync: on a full disk it writes a part and reports no error.
       await file.writeFile(data)
-      await file.sync()
+      if (flush) await file.sync()
     } finally {
       await file.close()
     }
     await rename(temporary, path)
-    await syncFolder(dirname(path))
+    if (flush) await syncFolder(dirname(path))
   } catch (error) {
     await rm(temporary, { force: true }).catch(() => undefined)
     throw storeWriteFailed(path, reasons[errnoCode(error)] ?? (errnoCode(error) || "the write failed"), error)

@@ -3,29 +3,41 @@ import { createHash } from "node:crypto"
 import { lstat, readFile } from "node:fs/promises"
 import { join } from "node:path"
 import * as v from "valibot"
-import type { Lease } from "../core/leases.ts"
+import type { Lease, LeaseRecords } from "../core/leases.ts"
 import type { Secret } from "../core/secret.ts"
 import { writeFileAtomic } from "./atomic-file.ts"
 import { privateFolder } from "./listen.ts"
 
-const leasesSchema = v.pipe(
+const version = 2
+
+// Strict: a record with a part that is not known might be narrower than it looks. It grants nothing then.
+const scopeSchema = v.variant("kind", [
+  v.strictObject({ kind: v.literal("whole") }),
+  v.strictObject({ kind: v.literal("read-only") }),
+  v.strictObject({ kind: v.literal("policy"), policy: v.pipe(v.string(), v.nonEmpty()) }),
+  v.strictObject({ kind: v.literal("policy-arns"), policyArns: v.pipe(v.array(v.string()), v.nonEmpty()) }),
+])
+const leaseSchema = v.strictObject({
+  id: v.string(),
+  name: v.string(),
+  profiles: v.array(v.string()),
+  scope: scopeSchema,
+  createdAt: v.number(),
+  expiration: v.exactOptional(v.number()),
+  description: v.exactOptional(v.string()),
+  pid: v.exactOptional(v.number()),
+  tokenHash: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/)),
+})
+const fileSchema = v.pipe(
   v.string(),
   v.parseJson(),
-  v.array(
-    v.object({
-      id: v.string(),
-      name: v.string(),
-      profiles: v.array(v.string()),
-      createdAt: v.number(),
-      tokenHash: v.pipe(v.string(), v.hexadecimal(), v.length(64)),
-    }),
-  ),
+  // Not a bare list, as it once was: a credd that knows no scopes reads none of these.
+  v.strictObject({ version: v.literal(version), leases: v.array(v.unknown()) }),
 )
 
-export interface LeaseFiles {
+export interface LeaseFiles extends LeaseRecords {
   readonly tokenFile: (lease: string) => string
   read(): Promise<readonly Lease[]>
-  write(leases: readonly Lease[]): Promise<void>
   writeToken(lease: string, token: Secret): Promise<void>
   /** Whether the token file still holds the lease's token and nobody else can read it. */
   holdsTokenOf(lease: Lease): Promise<boolean>
@@ -39,12 +51,16 @@ export function leaseFiles(state: string): LeaseFiles {
   return {
     tokenFile,
     async read() {
-      const parsed = v.safeParse(leasesSchema, await readFile(leasesFile, "utf8").catch(() => "[]"))
+      const file = v.safeParse(fileSchema, await readFile(leasesFile, "utf8").catch(() => ""))
       // Records that cannot be read grant nothing: new leases are made, and old tokens end.
-      return parsed.success ? parsed.output : []
+      if (!file.success) return []
+      return file.output.leases.flatMap((record) => {
+        const lease = v.safeParse(leaseSchema, record)
+        return lease.success ? [lease.output] : []
+      })
     },
-    async write(leases) {
-      await writeFileAtomic(leasesFile, `${JSON.stringify(leases)}\n`)
+    async write(leases, durable) {
+      await writeFileAtomic(leasesFile, `${JSON.stringify({ version, leases })}\n`, { flush: durable })
     },
     async writeToken(lease, token) {
       await privateFolder(tokens)

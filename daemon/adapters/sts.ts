@@ -2,7 +2,15 @@
 import type * as Sdk from "@aws-sdk/client-sts"
 import type { STSClient } from "@aws-sdk/client-sts"
 import type { AccessKey, Credentials } from "../core/credentials.ts"
-import { CreddError, mayNotDecode, messageRejected, serviceUnavailable } from "../core/errors.ts"
+import {
+  CreddError,
+  accessKeyRejected,
+  isPassing,
+  mayNotDecode,
+  messageRejected,
+  scopeRefused,
+  serviceUnavailable,
+} from "../core/errors.ts"
 import type { Sts, StsTarget } from "../core/ports.ts"
 import { Secret } from "../core/secret.ts"
 import { decodedMessage } from "./authorization-message.ts"
@@ -87,9 +95,12 @@ export function awsSts(caller: AwsCaller): Sts {
             SourceIdentity: request.sourceIdentity,
             Tags: request.tags?.map(({ key, value }) => ({ Key: key, Value: value })),
             TransitiveTagKeys: request.transitiveTagKeys?.slice(),
+            PolicyArns: request.policyArns?.map((arn) => ({ arn })),
           }),
         ),
-      )
+      ).catch((error: unknown) => {
+        throw request.policyArns === undefined ? error : (policyProblem(error) ?? error)
+      })
       return credentialsFrom(answer.Credentials, target)
     },
     async getFederationToken(key, { name, policyArn, durationSeconds }, target) {
@@ -121,6 +132,21 @@ export function awsSts(caller: AwsCaller): Sts {
       if (decoded === undefined) throw serviceUnavailable("STS", target.region, "the answer is no decoded message")
       return decoded
     },
+    async getScopedCredentials(as, request, target) {
+      const call = { as, target, what: "the narrower session" }
+      const answer = await sendAgainIfSkewed(call, (client, { GetScopedCredentialsCommand }) =>
+        client.send(
+          new GetScopedCredentialsCommand({
+            Policy: request.policy,
+            DurationSeconds: request.durationSeconds,
+            ScopedSessionDescription: request.description,
+          }),
+        ),
+      ).catch((error: unknown) => {
+        throw scopeProblem(error, target)
+      })
+      return { credentials: credentialsFrom(answer.Credentials, target), policies: answer.ScopedPoliciesCount ?? 0 }
+    },
   }
 }
 
@@ -150,3 +176,31 @@ function credentialsFrom(wire: WireCredentials | undefined, target: StsTarget): 
 }
 
 const endpointSettings = "AWS_ENDPOINT_URL_STS, AWS_ENDPOINT_URL and endpoint_url in the AWS config file"
+
+/** What AWS has against the policies themselves; undefined where it said something else. */
+function policyProblem(error: unknown): CreddError | undefined {
+  if (isNamed(error, "MalformedPolicyDocumentException") || isNamed(error, "MalformedPolicyDocument")) {
+    return scopeRefused(`AWS calls the policy malformed: ${saidBy(error)}`, undefined, error)
+  }
+  return isNamed(error, "PackedPolicyTooLargeException") || isNamed(error, "PackedPolicyTooLarge")
+    ? scopeRefused(`the policy is too large for AWS once it is packed: ${saidBy(error)}`, "make it shorter", error)
+    : undefined
+}
+
+/** A session that AWS will not narrow, and why. */
+function scopeProblem(error: unknown, { region }: StsTarget): unknown {
+  if (!(error instanceof CreddError) || isPassing(error) || error.code === "AccessKeyRejected") return error
+  if (isNamed(error, "RegionDisabledException")) return error
+  if (isNamed(error, "InsufficientSessionLifetimeException")) {
+    return serviceUnavailable("STS", region, "the session has less time left than was asked for", { cause: error })
+  }
+  if (isNamed(error, "InvalidSubjectCredentialsException")) return accessKeyRejected("the session", error)
+  if (isNamed(error, "InvalidAction") || isNamed(error, "UnknownOperationException")) {
+    return scopeRefused(`STS in ${region} has no GetScopedCredentials`, "use a profile of another region", error)
+  }
+  return policyProblem(error) ?? scopeRefused(`AWS says: ${saidBy(error)}`, undefined, error)
+}
+
+function saidBy(error: unknown): string {
+  return error instanceof Error && error.cause instanceof Error ? error.cause.message.slice(0, 160) : "nothing"
+}

@@ -1,5 +1,5 @@
 /** What a shell needs to ask for a profile: over the socket, and in `endpoint.json`. */
-import type { EndpointFile, ShellEnvironment, ShellProfile } from "../api.ts"
+import type { EndpointFile, LeasedProfile, ShellEnvironment, ShellProfile } from "../api.ts"
 import { profileNotFound, profileRequired, profileUnsupported } from "../core/errors.ts"
 import type { ServableProfile } from "../core/profiles.ts"
 import { similarName } from "../core/similar-name.ts"
@@ -48,12 +48,28 @@ function portsOf(imds: Imds): ReadonlyMap<string, string> {
   return new Map(imds.endpoints().map(({ profile, endpoint }) => [profile, endpoint]))
 }
 
+/** Throws where the profile is not served. */
+export function leasedProfile(
+  { broker, endpoint }: Pick<ControlOptions, "broker" | "endpoint">,
+  name: string,
+): LeasedProfile {
+  const profile = broker.profiles().get(name)
+  if (profile === undefined) throw profileNotFound(name, similarName(name, broker.profiles().keys()))
+  if (profile.kind === "unsupported") throw profileUnsupported(name, profile.reason)
+  const { region } = profile
+  return { profile: name, fullUri: fullUri(endpoint, name), ...(region === undefined ? {} : { region }) }
+}
+
 function shellProfile({ name, region }: ServableProfile, ports: ReadonlyMap<string, string>): ShellProfile {
   const at = ports.get(name)
   return { ...(region === undefined ? {} : { region }), ...(at ? { imds: at } : {}) }
 }
 
-function defaultProfile({ broker, defaultProfile: configured }: ControlOptions): string {
+/** For commands that name none. */
+export function defaultProfile({
+  broker,
+  defaultProfile: configured,
+}: Pick<ControlOptions, "broker" | "defaultProfile">): string {
   const servable = [...broker.profiles().values()].filter(({ kind }) => kind !== "unsupported").map(({ name }) => name)
   const [only] = servable
   const chosen = configured ?? (servable.length === 1 ? only : undefined)

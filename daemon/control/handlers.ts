@@ -4,6 +4,7 @@ import { accessKeyRoutes } from "./access-keys.ts"
 import { consoleRoutes } from "./console.ts"
 import { environmentRoutes } from "./environment.ts"
 import { imdsRoutes } from "./imds.ts"
+import { leaseRoutes } from "./leases.ts"
 import type { ControlOptions } from "./options.ts"
 import { sessionRoutes } from "./sessions.ts"
 import { statusRoutes } from "./status.ts"
@@ -16,5 +17,6 @@ export function controlHandlers(options: ControlOptions): ControlHandlers {
     ...accessKeyRoutes(options),
     ...imdsRoutes(options),
     ...consoleRoutes(options),
+    ...leaseRoutes(options),
   }
 }

@@ -1,7 +1,7 @@
 /** What the control routes work with: the hall's parts, and what the hall does after a change. */
 import type { Broker } from "../core/broker.ts"
-import type { Leases } from "../core/leases.ts"
-import type { SecretStore } from "../core/ports.ts"
+import type { Lease, Leases } from "../core/leases.ts"
+import type { Clock, SecretStore } from "../core/ports.ts"
 import type { Imds } from "../imds.ts"
 
 export interface ControlOptions {
@@ -9,12 +9,15 @@ export interface ControlOptions {
   readonly imds: Imds
   readonly leases: Leases
   readonly store: SecretStore
+  readonly clock: Clock
   readonly endpoint: string
   readonly tokenFile: string
   readonly startedAt: number
   readonly defaultProfile: string | undefined
-  /** Ends every lease and makes a fresh `shell`. */
-  readonly renewLeases: () => Promise<void>
+  /** Ends every lease and makes a fresh `shell`; answers with what has ended. */
+  readonly renewLeases: () => Promise<readonly Lease[]>
+  /** A fresh `shell` in the place of the old. */
+  readonly renewShell: () => Promise<void>
   /** Runs after a change that `endpoint.json` may have to show. */
   readonly onProfilesChanged: () => Promise<void>
 }

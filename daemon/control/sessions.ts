@@ -15,8 +15,11 @@ export function sessionRoutes({ broker, store, renewLeases, onProfilesChanged }:
     "POST /login": ({ profile, mfaCode, durationSeconds }) => broker.login(profile, mfaCode, durationSeconds),
     "POST /logout": ({ profiles, all }) => (all ? broker.logoutAll() : broker.logout(profiles)),
     "POST /lock": async () => {
-      const { sourceProfiles, warnings } = await broker.logoutAll()
-      await renewLeases()
+      // Both begin at once, and neither waits for the other: a full disk or a hung keychain must not keep anything open.
+      const [leases, sessions] = await Promise.allSettled([renewLeases(), broker.logoutAll()])
+      if (sessions.status === "rejected") throw sessions.reason
+      if (leases.status === "rejected") throw leases.reason
+      const { sourceProfiles, warnings } = sessions.value
       return { sessions: sourceProfiles.length, warnings }
     },
     "POST /refresh": async ({ profile }) => ({

@@ -3,6 +3,7 @@
  * the role sessions above them in `roles.ts`.
  */
 import type { DecodedMessage, Identity, LoginPlan, SessionStatus } from "../api.ts"
+import { served, wholeAccess, type Access, type Served } from "./access.ts"
 import { isoSeconds, maskedKeyId, type AccessKey, type Credentials, type KeptAccessKey } from "./credentials.ts"
 import {
   CreddError,
@@ -18,6 +19,7 @@ import {
   mfaSerialMissing,
   profileNotFound,
   profileUnsupported,
+  scopeRefused,
 } from "./errors.ts"
 import { consoleUrl, type ConsoleRequest, type ConsoleUrl } from "./console.ts"
 import { createMfaCodes } from "./mfa-codes.ts"
@@ -35,6 +37,7 @@ import {
 } from "./profiles.ts"
 import { createRoles } from "./roles.ts"
 import { endingIn, endingText, warnOfEnds } from "./session-warning.ts"
+import type { Scope } from "./scope.ts"
 import { createSessions, type StoreState } from "./sessions.ts"
 import { similarName } from "./similar-name.ts"
 import { stsTarget } from "./sts-target.ts"
@@ -76,10 +79,16 @@ export interface Broker {
   /** Looks whether the AWS files have changed. */
   reread(): Promise<void>
   profiles(): ReadonlyMap<string, Profile>
-  /** Whole, unexpired credentials within the SDKs' patience, or a CreddError. */
-  credentialsFor(profile: string): Promise<Credentials>
+  /** Whole, unexpired credentials within the SDKs' patience, narrowed as the lease is, or a CreddError. */
+  credentialsFor(profile: string, access?: Access): Promise<Served>
   /** The same for instance metadata, whose clients stretch what is near its end. */
   credentialsForImds(profile: string): Promise<Credentials>
+  /** Throws `ScopeRefused` where it is known without AWS that it will not enforce the scope on this profile. */
+  checkScope(profile: string, scope: Scope): void
+  /** Asks AWS once for what a lease is to have; answers why that is not known yet, where no session or no AWS is there. */
+  prove(profile: string, access: Access): Promise<CreddError | undefined>
+  /** Forgets what a lease was given. */
+  forgetAccess(access: Access): void
   /** Throws unless the profile can be served as instance metadata. */
   checkImds(profile: string): void
   /** Where a profile's programs are to think they run; undefined where it is not served. */
@@ -168,23 +177,53 @@ export function createBroker(options: BrokerOptions): Broker {
     return base?.kind === "session" ? base.target : fallbackTarget()
   }
 
-  async function held(profile: ServableProfile, leastMs = 0): Promise<Credentials> {
-    if (profile.kind === "role") return await roles.credentials(profile, patienceMs, leastMs)
+  async function held(profile: ServableProfile, access: Access, leastMs = 0): Promise<Credentials> {
+    const isNarrower = access.scope.kind !== "whole" || access.end !== undefined
+    if (profile.kind === "role" || isNarrower) return await roles.credentials(profile, access, patienceMs, leastMs)
     const credentials = sessions.credentials(profile.sourceProfile)
     if (credentials.expiration - clock.now() <= leastMs) throw tooShortForImds(profile.name, leastMs)
     return credentials
   }
 
-  async function credentialsFor(name: string, leastMs?: number): Promise<Credentials> {
+  async function credentialsFor(name: string, access: Access, leastMs?: number): Promise<Served> {
     // Somebody who has just written a profile down need not wait for the next pulse.
     if (!profiles.has(name)) await reread()
     const profile = servable(name)
     try {
-      return await held(profile, leastMs)
+      return served(await held(profile, access, leastMs), access)
     } catch (error) {
       // A clock that was set forward makes every session look ended: AWS is asked before that is said.
       if (!isOver(error) || !(await timeCheck.sureWithin(patienceMs))) throw error
-      return await held(profile, leastMs)
+      return served(await held(profile, access, leastMs), access)
+    }
+  }
+
+  /** The whole way down, since one call on it to another endpoint is enough. */
+  function checkScope(name: string, scope: Scope): void {
+    const profile = servable(name)
+    if (scope.kind === "whole") return
+    if (scope.kind === "policy-arns") {
+      if (profile.kind === "role") return
+      throw scopeRefused(
+        `profile "${name}" is an MFA session, which AWS narrows by an inline policy only`,
+        "use --policy FILE or --read-only, or a role profile",
+      )
+    }
+    if (profile.target.isGlobal === true) {
+      throw scopeRefused(
+        `profile "${name}" uses STS's global endpoint, which has no GetScopedCredentials`,
+        "set sts_regional_endpoints = regional for the profile in the AWS config file",
+      )
+    }
+  }
+
+  async function prove(name: string, access: Access): Promise<CreddError | undefined> {
+    try {
+      served(await roles.credentials(servable(name), access), access)
+      return undefined
+    } catch (error) {
+      if (error instanceof CreddError && notYet.has(error.code)) return error
+      throw error
     }
   }
 
@@ -251,10 +290,11 @@ export function createBroker(options: BrokerOptions): Broker {
         arn,
         startedAt,
       })
-      const served = profilesOf(sourceProfile, profiles)
-      roles.retry(served.map((each) => each.name))
+      const above = profilesOf(sourceProfile, profiles)
+      roles.retry(above.map((each) => each.name))
+      roles.sessionChanged(sourceProfile)
       log.info("login", { profile: sourceProfile, expiration: isoSeconds(credentials.expiration) })
-      return { session: sessions.status(sourceProfile), profiles: served.map((each) => each.name), warnings }
+      return { session: sessions.status(sourceProfile), profiles: above.map((each) => each.name), warnings }
     })
   }
 
@@ -277,11 +317,14 @@ export function createBroker(options: BrokerOptions): Broker {
     },
     reread,
     profiles: () => profiles,
-    credentialsFor: (name) => credentialsFor(name),
+    credentialsFor: (name, access = wholeAccess) => credentialsFor(name, access),
     async credentialsForImds(name) {
       checkImds(name)
-      return await credentialsFor(name, imdsLeastMs)
+      return await credentialsFor(name, wholeAccess, imdsLeastMs)
     },
+    checkScope,
+    prove,
+    forgetAccess: (access) => roles.forgetAccess(access),
     checkImds,
     place(name) {
       const profile = profiles.get(name)
@@ -399,6 +442,15 @@ export function createBroker(options: BrokerOptions): Broker {
 function accountOf(arn: string): string | undefined {
   return arn.split(":")[4]
 }
+
+/** What a login, an open keychain or the network will mend. */
+const notYet: ReadonlySet<string> = new Set([
+  "LoginRequired",
+  "SessionExpired",
+  "KeychainLocked",
+  "KeychainUnavailable",
+  "Unavailable",
+])
 
 function isOver(error: unknown): boolean {
   return error instanceof CreddError && error.code === "SessionExpired"

@@ -18,6 +18,8 @@ export interface Credentials {
   /** When they end, in epoch milliseconds by AWS's clock. */
   readonly expiration: number
   readonly accountId?: string
+  /** The scope that AWS narrowed them to (`scopeKey`); absent: all that the profile may. */
+  readonly scopedTo?: string
 }
 
 /** An access key as it is kept: proven once, with whom it belongs to. */

@@ -86,8 +86,8 @@ export const mfaMaybeTooOld = (roleArn: string, sourceProfile: string, ageMs: nu
   })
 
 /** A session from the global endpoint (`sts_regional_endpoints = legacy`) is not taken by opt-in regions. */
-export const sessionNotTaken = (roleArn: string, region: string, cause: unknown): CreddError =>
-  new CreddError("AccessDenied", `STS in ${region} does not take the MFA session for role ${roleArn}`, {
+export const sessionNotTaken = (what: string, region: string, cause: unknown): CreddError =>
+  new CreddError("AccessDenied", `STS in ${region} does not take the MFA session for ${what}`, {
     hint: "set sts_regional_endpoints = regional for the source profile, then run: credd login",
     cause,
   })
@@ -122,6 +122,44 @@ export const profileNotAllowed = (profile: string, lease: string): CreddError =>
   new CreddError("ProfileNotAllowed", `lease "${lease}" may not read profile "${profile}"`, {
     hint: `run: credd env ${word(profile)}`,
   })
+
+// Leases
+
+/** A scope that AWS will not enforce, or cannot: never answered with anything wider. */
+export const scopeRefused = (why: string, hint = "run: credd lease new --help", cause?: unknown): CreddError =>
+  new CreddError("ScopeRefused", `the scope cannot be enforced: ${why}`, { hint, cause })
+
+export const scopeNotConfirmed = (why: string): CreddError =>
+  scopeRefused(`STS did not narrow the session (${why})`, "check endpoint_url and AWS_ENDPOINT_URL_STS")
+
+/** A defect of ours, caught at the last door. */
+export const scopeLost = (): CreddError =>
+  new CreddError("Internal", "the credentials at hand are not this lease's", { hint: "see the daemon's log" })
+
+export const leaseEnded = (endedAt: number, name?: string): CreddError =>
+  new CreddError("TokenRejected", `the lease${name === undefined ? "" : ` "${name}"`} ended at ${clockTime(endedAt)}`, {
+    hint: `run: credd lease new ${name ?? "NAME"}`,
+  })
+
+export const leaseExists = (name: string): CreddError =>
+  new CreddError("LeaseExists", `there is a lease "${name}" already`, {
+    hint: `add --replace to end it, or run: credd lease revoke ${word(name)}`,
+  })
+
+export const leaseNotFound = (name: string, similar: string | undefined): CreddError =>
+  new CreddError(
+    "LeaseNotFound",
+    `there is no lease "${name}"${similar === undefined ? "" : `; did you mean "${similar}"?`}`,
+    { hint: "run: credd lease list" },
+  )
+
+export const leaseNameWrong = (name: string, why: string): CreddError =>
+  new CreddError("LeaseNameWrong", `"${name}" cannot be a lease's name: ${why}`, {
+    hint: "run: credd lease new agent --profile PROFILE",
+  })
+
+export const leaseWrong = (why: string): CreddError =>
+  new CreddError("UsageWrong", why, { hint: "run: credd lease new --help" })
 
 // Login and access keys
 

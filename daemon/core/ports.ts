@@ -37,6 +37,22 @@ export interface RoleRequest {
   readonly sourceIdentity?: string
   readonly tags?: readonly { readonly key: string; readonly value: string }[]
   readonly transitiveTagKeys?: readonly string[]
+  /** Managed policies that the role session is narrowed to. */
+  readonly policyArns?: readonly string[]
+}
+
+export interface ScopedRequest {
+  /** An inline policy. */
+  readonly policy?: string
+  /** Less than the session has left; its own end when absent. */
+  readonly durationSeconds?: number
+  readonly description: string
+}
+
+export interface ScopedAnswer {
+  readonly credentials: Credentials
+  /** How many policies narrow them by now, by AWS's own count. */
+  readonly policies: number
 }
 
 export interface FederationRequest {
@@ -55,6 +71,8 @@ export interface Sts {
   /** Sends the code at most once, whatever happens. */
   getSessionToken(key: AccessKey, request: SessionRequest, target: StsTarget): Promise<Credentials>
   assumeRole(as: AccessKey | Credentials, request: RoleRequest, target: StsTarget): Promise<Credentials>
+  /** Throws `ScopeRefused` for whatever AWS will not narrow by. */
+  getScopedCredentials(as: Credentials, request: ScopedRequest, target: StsTarget): Promise<ScopedAnswer>
   /** A user's temporary credentials that the console takes: what the user may do and the policy allows. */
   getFederationToken(key: AccessKey, request: FederationRequest, target: StsTarget): Promise<Credentials>
   /** Throws `MessageRejected` for what is no message of this account, `AccessDenied` where the right is missing. */

@@ -37,6 +37,8 @@ export interface RoleProfile {
   readonly mfaSerial?: string
   readonly mfaProcess?: string
   readonly request: RoleRequest
+  /** The profile has a role_session_name: no lease puts its own in its place. */
+  readonly namesSession: boolean
   readonly above: SessionProfile | OutsideProfile | RoleProfile
   /** What the config file asks for and STS would not give. */
   readonly notes: readonly string[]

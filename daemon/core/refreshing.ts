@@ -31,6 +31,9 @@ export interface RefreshPolicy {
   readonly backoffMaxMs: number
 }
 
+/** A renewal that would gain no more than this is none. */
+const latestSlackMs = 30 * seconds
+
 const refreshPolicy: RefreshPolicy = {
   aheadMs: 25 * minutes,
   aheadSpreadMs: 3.5 * minutes,
@@ -49,6 +52,8 @@ export interface RefreshingOptions {
   /** Hears of every renewal that AWS failed, the ones that no caller sees too. */
   readonly onRenewalFailure: (error: unknown) => void
   readonly onRenewed?: (credentials: Credentials) => void
+  /** When the newest that can be had would end (with its lease): what lasts as long is not renewed, however little is left. */
+  readonly latestEnd?: () => number
   readonly policy?: RefreshPolicy
 }
 
@@ -93,7 +98,7 @@ interface Failure {
 }
 
 export function refreshing(fetch: Provider<Credentials>, options: RefreshingOptions): Refreshing {
-  const { clock, random, onRenewed, onRenewalFailure, policy = refreshPolicy } = options
+  const { clock, random, onRenewed, onRenewalFailure, latestEnd, policy = refreshPolicy } = options
   let held: Held | undefined
   /** The most that a caller has wanted left. */
   let wantedMs = 0
@@ -105,7 +110,7 @@ export function refreshing(fetch: Provider<Credentials>, options: RefreshingOpti
       const credentials = await fetch()
       const lifeMs = credentials.expiration - clock.now()
       // AWS's answer is already over: a clock is wrong somewhere, and serving it would only fail at AWS.
-      if (lifeMs <= policy.lastMs) throw alreadyEnded()
+      if (lifeMs <= (isLatest(credentials) ? 0 : policy.lastMs)) throw alreadyEnded()
       const lotMs = policy.aheadSpreadMs * (1 - random())
       held = {
         credentials,
@@ -149,6 +154,10 @@ export function refreshing(fetch: Provider<Credentials>, options: RefreshingOpti
     return waitMs <= 0 || waitMs > 10 * minutes
   }
 
+  function isLatest({ expiration }: Credentials): boolean {
+    return latestEnd !== undefined && expiration >= latestEnd() - latestSlackMs
+  }
+
   function leftMs(): number {
     return held === undefined ? 0 : held.credentials.expiration - clock.now()
   }
@@ -173,6 +182,7 @@ export function refreshing(fetch: Provider<Credentials>, options: RefreshingOpti
     if (held !== undefined) {
       const left = leftMs()
       if (left > Math.max(held.behindMs, early(leastMs, policy.pulseMs / 2, held.lifeMs))) return held.credentials
+      if (left > 0 && isLatest(held.credentials)) return held.credentials
       if (left > Math.max(held.floorMs, leastMs)) {
         renewBehind()
         return held.credentials
@@ -207,10 +217,10 @@ export function refreshing(fetch: Provider<Credentials>, options: RefreshingOpti
     get,
     renew,
     renewIfDue() {
-      if (held !== undefined && leftMs() <= aheadMs(held)) renewBehind()
+      if (held !== undefined && leftMs() <= aheadMs(held) && !isLatest(held.credentials)) renewBehind()
     },
     dueInMs() {
-      if (held === undefined) return Number.POSITIVE_INFINITY
+      if (held === undefined || isLatest(held.credentials)) return Number.POSITIVE_INFINITY
       return Math.max(0, leftMs() - aheadMs(held), mayAsk() ? 0 : (failure?.until ?? 0) - clock.now())
     },
     held() {

@@ -7,6 +7,8 @@ const shortestRoleSeconds = 900
 
 export interface ReadRoleRequest {
   readonly request: RoleRequest
+  /** The profile names its role sessions itself: its trust policy may insist on that name. */
+  readonly namesSession: boolean
   readonly notes: readonly string[]
 }
 
@@ -21,6 +23,7 @@ export function roleRequest(
   const { durationSeconds, notes } = duration(keys["duration_seconds"])
   return {
     notes,
+    namesSession: keys["role_session_name"] !== undefined,
     request: {
       roleArn,
       roleSessionName: keys["role_session_name"] ?? "credd",

@@ -1,8 +1,13 @@
-/** The role sessions in use: one Refreshing for each profile that somebody has asked for, over what lies below it. */
+/**
+ * What is in use besides the MFA sessions themselves: one Refreshing for each profile that somebody has asked for, over
+ * what lies below it; and one more for each lease that is given something of its own.
+ */
+import { wholeAccess, type Access } from "./access.ts"
 import { isoSeconds, maskedKeyId, type AccessKey, type Credentials, type Provider } from "./credentials.ts"
 import {
   CreddError,
   accessDenied,
+  leaseEnded,
   isPassing,
   isUnexplained,
   mfaMaybeTooOld,
@@ -11,7 +16,8 @@ import {
   sessionRejected,
 } from "./errors.ts"
 import type { Outside } from "./outside.ts"
-import type { Clock, Log, Sts } from "./ports.ts"
+import { narrowing } from "./narrowing.ts"
+import type { Clock, Log, RoleRequest, Sts, StsTarget } from "./ports.ts"
 import type { OutsideProfile, RoleProfile, ServableProfile, SessionProfile } from "./profiles.ts"
 import { refreshing, type Refreshing } from "./refreshing.ts"
 import { roleSession } from "./role-session.ts"
@@ -26,6 +32,9 @@ const spreadMs = 20_000
 const followMs = 4_000
 /** A trust policy that limits the age of the MFA hardly asks for less. */
 const youngMs = 15 * minutes
+/** A role session for a lease is asked for so much shorter than the lease lasts: AWS counts from when it answers. */
+const roleMarginMs = 10_000
+const shortestRoleSeconds = 900
 
 export interface RolesOptions {
   readonly clock: Clock
@@ -38,7 +47,8 @@ export interface RolesOptions {
 }
 
 export interface Roles {
-  credentials(profile: RoleProfile, patienceMs: number, leastMs?: number): Promise<Credentials>
+  /** Of a role, or of a session profile for a lease that the session itself is too wide for. */
+  credentials(profile: ServableProfile, access: Access, patienceMs?: number, leastMs?: number): Promise<Credentials>
   /** The same without counting as a use, and for as long as it takes. */
   held(profile: RoleProfile): Promise<Credentials>
   renew(profile: RoleProfile): Promise<Credentials>
@@ -47,47 +57,84 @@ export interface Roles {
   /** What was refused for want of a session may be asked for again at once. */
   retry(names: readonly string[]): void
   forget(sourceProfiles: ReadonlySet<string>): void
+  /** Forgets what a lease was given. */
+  forgetAccess(access: Access): void
+  /** A login has put another session in the place of the one that some of this was made from. */
+  sessionChanged(sourceProfile: string): void
   /** Renews what is in use and due, each at a moment of its own; forgets what is no longer a profile. */
   renewDue(isProfile: (name: string) => boolean): void
 }
 
-interface RoleInUse {
+interface InUse {
   readonly refreshing: Refreshing
+  readonly access: Access
   /** What it was made from: when the config file changes a role, the old credentials are not the new role's. */
-  profile: RoleProfile
+  profile: ServableProfile
   lastUsedAt: number
 }
 
 export function createRoles({ clock, sts, sessions, outside, log, random }: RolesOptions): Roles {
-  const inUse = new Map<string, RoleInUse>()
+  const inUse = new Map<string, InUse>()
   /** The sessions that a role was once assumed from: what it refuses later, it refuses for their age. */
   const takenBy = new WeakMap<Credentials, Set<string>>()
 
-  function roleInUse(profile: RoleProfile): RoleInUse {
-    const known = inUse.get(profile.name)
-    if (known !== undefined && isSameRole(known, profile)) return known
-    const made: RoleInUse = {
+  function used(profile: ServableProfile, asked: Access = wholeAccess): InUse {
+    const key = keyOf(profile, asked)
+    const access = key === profile.name ? wholeAccess : asked
+    const known = inUse.get(key)
+    if (known !== undefined && isSameProfile(known, profile)) return known
+    const about = { profile: profile.name, ...(access.key === "" ? {} : { lease: access.key }) }
+    const made: InUse = {
       profile,
+      access,
       lastUsedAt: clock.now(),
-      refreshing: refreshing(assumed(profile), {
+      refreshing: refreshing(given(profile, access), {
         clock,
         random,
         onRenewed({ accessKeyId, expiration }) {
           const facts = { keyId: maskedKeyId(accessKeyId), expiration: isoSeconds(expiration) }
-          log.info("credentials_renewed", { profile: profile.name, ...facts })
-          bringBackAbove(profile.name)
+          log.info("credentials_renewed", { ...about, ...facts })
+          if (access.key === "") bringBackAbove(profile.name)
         },
-        onRenewalFailure: (error) => log.warn("renewal_failed", { profile: profile.name, ...reason(error) }),
+        onRenewalFailure: (error) => log.warn("renewal_failed", { ...about, ...reason(error) }),
+        ...(access.key === "" ? {} : { latestEnd: () => latestEnd(profile, access) }),
       }),
     }
-    inUse.set(profile.name, made)
+    inUse.set(key, made)
     return made
+  }
+
+  /** What a profile gives, narrowed as the lease is. */
+  function given(profile: ServableProfile, access: Access): Provider<Credentials> {
+    const all =
+      profile.kind === "role" ? assumed(profile, access) : async () => sessions.credentials(profile.sourceProfile)
+    const narrowed = narrowing(all, profile.target, access, {
+      clock,
+      sts,
+      onNotShortened: (error) => log.warn("lease_outlived", { profile: profile.name, ...reason(error) }),
+    })
+    return async () => {
+      try {
+        return await narrowed()
+      } catch (error) {
+        if (!(error instanceof CreddError) || error.code !== "AccessKeyRejected") throw error
+        if (profile.kind === "role") throw accessDenied(`role ${profile.request.roleArn} for a lease`, error)
+        const session = sessions.credentials(profile.sourceProfile)
+        throw await whySessionRefused(profile, profile, session, `profile "${profile.name}" for a lease`, error)
+      }
+    }
+  }
+
+  function latestEnd({ kind, sourceProfile }: ServableProfile, { end = Number.POSITIVE_INFINITY }: Access): number {
+    if (kind === "role") return end
+    return Math.min(end, sessions.get(sourceProfile)?.credentials.expiration ?? end)
   }
 
   /** What waits after a failure may have waited for this one. */
   function bringBackAbove(name: string): void {
     for (const { profile, refreshing: above } of inUse.values()) {
-      if (profile.above.kind !== "role" || profile.above.name !== name || !above.isWaiting()) continue
+      if (profile.kind !== "role" || profile.above.kind !== "role" || profile.above.name !== name) continue
+      if (!above.isWaiting()) continue
       above.retry()
       clock.after(random() * followMs, above.renewIfDue)
     }
@@ -96,16 +143,19 @@ export function createRoles({ clock, sts, sessions, outside, log, random }: Role
   async function below(profile: ServableProfile | OutsideProfile): Promise<AccessKey | Credentials> {
     if (profile.kind === "outside") return await outside(profile)
     if (profile.kind === "session") return sessions.credentials(profile.sourceProfile)
-    return await roleInUse(profile).refreshing.get()
+    return await used(profile).refreshing.get()
   }
 
-  function assumed(profile: RoleProfile): Provider<Credentials> {
-    const { above, request } = profile
+  function assumed(
+    { above, request: whole, namesSession, target }: RoleProfile,
+    access: Access,
+  ): Provider<Credentials> {
     return async () => {
-      if (above.kind === "session") return await fromSession(profile, above)
+      const request = leasedRequest(whole, namesSession, access)
+      if (above.kind === "session") return await fromSession(request, target, above)
       const credentials = await below(above)
       try {
-        return await roleSession(async () => credentials, profile, sts)()
+        return await roleSession(async () => credentials, { request, target }, sts)()
       } catch (error) {
         if (!(error instanceof CreddError) || error.code !== "AccessKeyRejected") throw error
         throw accessDenied(`role ${request.roleArn}: the credentials of profile "${above.name}"`, error)
@@ -113,18 +163,35 @@ export function createRoles({ clock, sts, sessions, outside, log, random }: Role
     }
   }
 
-  async function fromSession(profile: RoleProfile, above: SessionProfile): Promise<Credentials> {
+  /** The lease's name for the role session, its policies, and no more time than it has. */
+  function leasedRequest(whole: RoleRequest, namesSession: boolean, access: Access): RoleRequest {
+    if (access.key === "") return whole
+    const { scope, end, roleSessionName } = access
+    const leftMs = (end ?? Number.POSITIVE_INFINITY) - clock.now()
+    if (end !== undefined && leftMs <= 0) throw leaseEnded(end)
+    const seconds = Math.max(shortestRoleSeconds, Math.floor((leftMs - roleMarginMs) / 1_000))
+    return {
+      ...whole,
+      durationSeconds: Math.min(whole.durationSeconds, seconds),
+      ...(roleSessionName === undefined || namesSession ? {} : { roleSessionName }),
+      ...(scope.kind === "policy-arns" ? { policyArns: scope.policyArns } : {}),
+    }
+  }
+
+  async function fromSession(request: RoleRequest, target: StsTarget, above: SessionProfile): Promise<Credentials> {
     const session = sessions.credentials(above.sourceProfile)
     const taken = takenBy.get(session) ?? new Set()
     takenBy.set(session, taken)
-    const { roleArn } = profile.request
+    const { roleArn } = request
     try {
-      const credentials = await roleSession(async () => session, profile, sts)()
+      const credentials = await roleSession(async () => session, { request, target }, sts)()
       taken.add(roleArn)
       return credentials
     } catch (error) {
       if (!(error instanceof CreddError)) throw error
-      if (error.code === "AccessKeyRejected") throw await whySessionRefused(profile, above, session, error)
+      if (error.code === "AccessKeyRejected") {
+        throw await whySessionRefused({ target }, above, session, `role ${roleArn}`, error)
+      }
       if (!isUnexplained(error)) throw error
       // AWS does not say that a trust policy wants a fresher MFA (aws:MultiFactorAuthAge), so this is found out by time.
       if (taken.has(roleArn)) throw mfaTooOld(roleArn, above.sourceProfile, error)
@@ -138,9 +205,10 @@ export function createRoles({ clock, sts, sessions, outside, log, random }: Role
    * that does not take the global endpoint's tokens says the same of a session that lives.
    */
   async function whySessionRefused(
-    { request, target }: RoleProfile,
+    { target }: { readonly target: StsTarget },
     { sourceProfile, target: home }: SessionProfile,
     session: Credentials,
+    what: string,
     error: CreddError,
   ): Promise<CreddError> {
     try {
@@ -150,42 +218,61 @@ export function createRoles({ clock, sts, sessions, outside, log, random }: Role
       sessions.reject(sourceProfile, session)
       return sessionRejected(sourceProfile)
     }
-    return sessionNotTaken(request.roleArn, target.region, error)
+    return sessionNotTaken(what, target.region, error)
   }
 
   return {
-    async credentials(profile, patienceMs, leastMs) {
-      const role = roleInUse(profile)
-      role.lastUsedAt = clock.now()
-      return await role.refreshing.get(patienceMs, leastMs)
+    async credentials(profile, access, patienceMs, leastMs) {
+      const asked = used(profile, access)
+      asked.lastUsedAt = clock.now()
+      return await asked.refreshing.get(patienceMs, leastMs)
     },
-    held: (profile) => roleInUse(profile).refreshing.get(),
+    held: (profile) => used(profile).refreshing.get(),
     async renew(profile) {
-      const role = roleInUse(profile)
+      const role = used(profile)
       role.lastUsedAt = clock.now()
       return await role.refreshing.renew()
     },
     standing: (name) => inUse.get(name)?.refreshing,
     retry(names) {
-      for (const name of names) inUse.get(name)?.refreshing.retry()
+      const changed = new Set(names)
+      for (const { profile, refreshing: each } of inUse.values()) if (changed.has(profile.name)) each.retry()
     },
     forget(sourceProfiles) {
-      for (const [name, { profile }] of inUse) if (sourceProfiles.has(profile.sourceProfile)) inUse.delete(name)
+      for (const [key, { profile }] of inUse) if (sourceProfiles.has(profile.sourceProfile)) inUse.delete(key)
+    },
+    forgetAccess(access) {
+      if (access.key === "") return
+      for (const [key, { access: of }] of inUse) if (of === access) inUse.delete(key)
+    },
+    sessionChanged(sourceProfile) {
+      for (const { profile, refreshing: each } of inUse.values()) {
+        // Its failure is remembered and reported inside; what is held is served as long as it lasts.
+        if (profile.kind === "session" && profile.sourceProfile === sourceProfile) each.renew().catch(() => undefined)
+      }
     },
     renewDue(isProfile) {
-      for (const [name, role] of inUse) {
-        if (!isProfile(name)) inUse.delete(name)
-        else if (clock.now() - role.lastUsedAt < idleMs) {
-          const waitMs = role.refreshing.dueInMs()
-          if (waitMs <= spreadMs) clock.after(Math.max(waitMs, random() * spreadMs), role.refreshing.renewIfDue)
+      for (const [key, { profile, access, lastUsedAt, refreshing: each }] of inUse) {
+        const isIdle = clock.now() - lastUsedAt >= idleMs
+        if (!isProfile(profile.name) || (isIdle && access.key !== "")) inUse.delete(key)
+        else if (!isIdle) {
+          const waitMs = each.dueInMs()
+          if (waitMs <= spreadMs) clock.after(Math.max(waitMs, random() * spreadMs), each.renewIfDue)
         }
       }
     },
   }
 }
 
+/** Leases share what they need not have of their own: a role session that the profile names, and all that it may. */
+function keyOf(profile: ServableProfile, { key, scope, end }: Access): string {
+  const isOwn =
+    key !== "" && (scope.kind !== "whole" || end !== undefined || (profile.kind === "role" && !profile.namesSession))
+  return isOwn ? `${key}\0${profile.name}` : profile.name
+}
+
 /** The same object on the hot path; after the files were read again, the same in every part. */
-function isSameRole(known: RoleInUse, profile: RoleProfile): boolean {
+function isSameProfile(known: InUse, profile: ServableProfile): boolean {
   if (known.profile === profile) return true
   if (JSON.stringify(known.profile) !== JSON.stringify(profile)) return false
   known.profile = profile

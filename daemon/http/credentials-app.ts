@@ -4,7 +4,8 @@
  * Responses cost as much again as the whole rest (docs/performance.md).
  */
 import type { IncomingMessage } from "node:http"
-import { isoSeconds, maskedKeyId, type Credentials } from "../core/credentials.ts"
+import type { Served } from "../core/access.ts"
+import { isoSeconds, maskedKeyId } from "../core/credentials.ts"
 import {
   CreddError,
   methodNotAllowed,
@@ -12,6 +13,7 @@ import {
   profileNotAllowed,
   requestMalformed,
   routeNotFound,
+  tokenRejected,
 } from "../core/errors.ts"
 import { mayRead, type Lease, type Leases } from "../core/leases.ts"
 import type { Connection, Log, Peers } from "../core/ports.ts"
@@ -20,9 +22,9 @@ import { guard, type RequestHead } from "./guards.ts"
 
 export interface CredentialsAppOptions {
   readonly hosts: ReadonlySet<string>
-  readonly leases: Pick<Leases, "verify">
+  readonly leases: Pick<Leases, "verify" | "isGood">
   readonly peers: Pick<Peers, "mayAsk">
-  readonly credentialsFor: (profile: string) => Promise<Credentials>
+  readonly credentialsFor: (profile: string, lease: Lease) => Promise<Served>
   readonly log: Log
 }
 
@@ -46,7 +48,9 @@ export function credentialsApp({ hosts, leases, peers, credentialsFor, log }: Cr
     try {
       const lease = leases.verify(authorization)
       if (!mayRead(lease, profile)) throw profileNotAllowed(profile, lease.name)
-      const held = await admitted(peers.mayAsk(from), () => credentialsFor(profile))
+      const held = await admitted(peers.mayAsk(from), () => credentialsFor(profile, lease))
+      // A lease that was revoked while AWS was asked gets nothing any more.
+      if (!leases.isGood(lease)) throw tokenRejected()
       log.debug("credentials_served", () => facts(profile, lease, held))
       return containerCredentials(held)
     } catch (error) {
@@ -91,10 +95,10 @@ function profileIn(path: string): string {
   }
 }
 
-const wire = new WeakMap<Credentials, Answer>()
+const wire = new WeakMap<Served, Answer>()
 
 /** The container credentials document, made once for each set of credentials: all strings, flat, under 10,000 bytes. */
-function containerCredentials(credentials: Credentials): Answer {
+function containerCredentials(credentials: Served): Answer {
   let made = wire.get(credentials)
   if (made === undefined) {
     const body = JSON.stringify({
@@ -110,7 +114,7 @@ function containerCredentials(credentials: Credentials): Answer {
   return made
 }
 
-function facts(profile: string, lease: Lease, credentials: Credentials): Record<string, string> {
+function facts(profile: string, lease: Lease, credentials: Served): Record<string, string> {
   return {
     profile,
     lease: lease.name,

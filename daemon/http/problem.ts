@@ -16,6 +16,10 @@ const statuses = {
   MfaTooOld: 403,
   AccessDenied: 403,
   SourceFailed: 403,
+  ScopeRefused: 403,
+  LeaseNameWrong: 400,
+  LeaseExists: 403,
+  LeaseNotFound: 403,
   MfaSerialMissing: 403,
   MfaCodeMalformed: 400,
   MfaCodeRejected: 403,
@@ -44,6 +48,8 @@ const statuses = {
   DaemonNotRunning: 503,
   SocketUnusable: 500,
   Interrupted: 500,
+  CommandNotFound: 500,
+  CommandNotExecutable: 500,
   Internal: 500,
 } as const satisfies Record<ErrorCode, number>
 

@@ -27,5 +27,11 @@ export function fakeSts(clock: Clock): FakeSts {
       statements: [],
       document: {},
     })),
+    getScopedCredentials: vi.fn<Sts["getScopedCredentials"]>(async (as, { policy, durationSeconds }) => ({
+      credentials: someCredentials(
+        durationSeconds === undefined ? as.expiration : clock.now() + durationSeconds * 1_000,
+      ),
+      policies: policy === undefined ? 0 : 1,
+    })),
   }
 }

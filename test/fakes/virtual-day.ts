@@ -79,6 +79,7 @@ export async function virtualDay({
     assumeRole,
     getCallerIdentity: async () => ({ accountId: "123456789012", arn: someAccessKey.arn, userId: "AIDAEXAMPLEALICE" }),
     getSessionToken: async (_, { durationSeconds }) => someCredentials(clock.now() + durationSeconds * seconds),
+    getScopedCredentials: async (as) => ({ credentials: someCredentials(as.expiration), policies: 1 }),
   }
   const store = secretStore(memoryStore(), { onDamaged: () => undefined })
   await store.writeAccessKey("acme", someAccessKey)

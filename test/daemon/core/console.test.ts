@@ -17,6 +17,7 @@ const role = (arn = "arn:aws:iam::123456789012:role/developer"): RoleProfile => 
   target: { region: "eu-central-1" },
   request: { roleArn: arn, roleSessionName: "credd", durationSeconds: 3_600 },
   above: user,
+  namesSession: false,
   notes: [],
 })
 

@@ -9,7 +9,15 @@ const request = {
   roleSessionName: "credd",
   durationSeconds: 3_600,
 }
-const dev: Profile = { ...acme, kind: "role", name: "dev", request, above: acme, notes: ["capped"] }
+const dev: Profile = {
+  ...acme,
+  kind: "role",
+  name: "dev",
+  request,
+  namesSession: false,
+  above: acme,
+  notes: ["capped"],
+}
 const expiration = "2026-11-23T22:00:00Z"
 
 function session(state: SessionStatus["state"]): (sourceProfile: string) => SessionStatus {

@@ -1,7 +1,7 @@
 import { fc, test } from "@fast-check/vitest"
 import { describe, expect, it, vi } from "vitest"
 import { keychainLocked, loginRequired } from "../../../daemon/core/errors.ts"
-import { controlApp, type ControlHandlers } from "../../../daemon/http/control-app.ts"
+import { controlApp, type ControlHandlers, type HeldHandlers } from "../../../daemon/http/control-app.ts"
 import { fakeLog } from "../../fakes/log.ts"
 
 async function never(): Promise<never> {
@@ -23,13 +23,17 @@ function setup() {
     "POST /refresh": vi.fn<ControlHandlers["POST /refresh"]>(never),
     "POST /access-keys": vi.fn<ControlHandlers["POST /access-keys"]>(never),
     "DELETE /access-keys": vi.fn<ControlHandlers["DELETE /access-keys"]>(never),
+    "GET /leases": vi.fn<ControlHandlers["GET /leases"]>(never),
+    "POST /leases": vi.fn<ControlHandlers["POST /leases"]>(never),
+    "DELETE /leases": vi.fn<ControlHandlers["DELETE /leases"]>(never),
     "GET /imds": vi.fn<ControlHandlers["GET /imds"]>(never),
     "POST /imds": vi.fn<ControlHandlers["POST /imds"]>(never),
     "DELETE /imds": vi.fn<ControlHandlers["DELETE /imds"]>(never),
     "POST /unlock": vi.fn<ControlHandlers["POST /unlock"]>(never),
   }
   const log = fakeLog()
-  const app = controlApp({ handlers, log, before: async () => undefined })
+  const held = { "POST /exec": vi.fn<HeldHandlers["POST /exec"]>(never) }
+  const app = controlApp({ handlers, held, log, before: async () => undefined })
   const send = async (
     route: string,
     body?: unknown,
@@ -114,7 +118,16 @@ describe(controlApp.name, () => {
   )
 
   test.prop([
-    fc.constantFrom("POST /login", "POST /logout", "POST /access-keys", "POST /unlock", "DELETE /access-keys"),
+    fc.constantFrom(
+      "POST /login",
+      "POST /logout",
+      "POST /access-keys",
+      "POST /unlock",
+      "DELETE /access-keys",
+      "POST /leases",
+      "DELETE /leases",
+      "POST /exec",
+    ),
     fc.jsonValue(),
   ])("answers any body with an error of its own words", async (route, body) => {
     const { send } = setup()

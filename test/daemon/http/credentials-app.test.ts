@@ -1,25 +1,24 @@
 import { fc, test } from "@fast-check/vitest"
 import { describe, expect, it, vi } from "vitest"
-import type { Credentials } from "../../../daemon/core/credentials.ts"
+import { served, wholeAccess } from "../../../daemon/core/access.ts"
 import { CreddError, sessionExpired } from "../../../daemon/core/errors.ts"
-import { createLeases } from "../../../daemon/core/leases.ts"
 import type { Answer } from "../../../daemon/http/answer.ts"
-import { credentialsApp, type Request } from "../../../daemon/http/credentials-app.ts"
+import { credentialsApp, type CredentialsAppOptions, type Request } from "../../../daemon/http/credentials-app.ts"
 import { hostsOf } from "../../../daemon/http/guards.ts"
-import { fakeClock } from "../../fakes/clock.ts"
 import { someCredentials } from "../../fakes/credentials.ts"
+import { fakeLeases } from "../../fakes/leases.ts"
 import { fakeLog } from "../../fakes/log.ts"
 
-function setup({ mayAsk = (): boolean | Promise<boolean> => true } = {}) {
+async function setup({ mayAsk = (): boolean | Promise<boolean> => true } = {}) {
   const peers = { mayAsk }
-  const leases = createLeases([], fakeClock())
-  const token = leases.mint("shell", ["*"]).token.reveal()
-  const narrow = leases.mint("agent", ["dev"]).token.reveal()
-  const credentials: Credentials = {
-    ...someCredentials(Date.parse("2026-11-23T22:10:00.999Z")),
-    accountId: "123456789012",
-  }
-  const credentialsFor = vi.fn<(profile: string) => Promise<Credentials>>(async () => credentials)
+  const { leases, mint } = fakeLeases()
+  const { token } = await mint({})
+  const { lease, token: narrow } = await mint({ name: "agent", profiles: ["dev"] })
+  const credentials = served(
+    { ...someCredentials(Date.parse("2026-11-23T22:10:00.999Z")), accountId: "123456789012" },
+    wholeAccess,
+  )
+  const credentialsFor = vi.fn<CredentialsAppOptions["credentialsFor"]>(async () => credentials)
   const log = fakeLog()
   const app = credentialsApp({ hosts: hostsOf(9912), leases, peers, credentialsFor, log })
   const get = async (path: string, headers: Readonly<Record<string, string>> = {}, method = "GET"): Promise<Response> =>
@@ -27,7 +26,7 @@ function setup({ mayAsk = (): boolean | Promise<boolean> => true } = {}) {
       method,
       await app(requestFor(method, path, { host: "127.0.0.1:9912", authorization: token, ...headers })),
     )
-  return { get, token, narrow, credentials, credentialsFor, log }
+  return { get, token, narrow, lease, leases, credentials, credentialsFor, log }
 }
 
 /** As node shows it: nothing decoded. */
@@ -51,7 +50,7 @@ async function problemOf(response: Response) {
 
 describe("GET /credentials/{profile}", () => {
   it("answers with the container credentials document, to the byte", async () => {
-    const { get, credentials } = setup()
+    const { get, credentials } = await setup()
 
     const response = await get("/credentials/dev")
 
@@ -64,7 +63,7 @@ describe("GET /credentials/{profile}", () => {
   })
 
   it("answers HEAD without a body", async () => {
-    const response = await setup().get("/credentials/dev", {}, "HEAD")
+    const response = await (await setup()).get("/credentials/dev", {}, "HEAD")
 
     expect(response.status).toBe(200)
     expect(await response.text()).toBe("")
@@ -73,25 +72,25 @@ describe("GET /credentials/{profile}", () => {
   it.each(["dev", "with space", "team/dev", "a.b", "a+b", "50%", "%2F", "schön", "日本", "..a", "a?b", "a#b"])(
     "reads the profile name %j from its percent-encoded form",
     async (name) => {
-      const { get, credentialsFor } = setup()
+      const { get, credentialsFor } = await setup()
 
       await get(`/credentials/${encodeURIComponent(name)}`)
 
-      expect(credentialsFor).toHaveBeenCalledWith(name)
+      expect(credentialsFor).toHaveBeenCalledWith(name, expect.objectContaining({ name: "shell" }))
     },
   )
 
   test.prop([fc.string({ unit: "grapheme", minLength: 1 })])("decodes any name once", async (name) => {
     fc.pre(!/\p{Surrogate}/u.test(name) && !/^\.{1,2}$/.test(name))
-    const { get, credentialsFor } = setup()
+    const { get, credentialsFor } = await setup()
 
     await get(`/credentials/${encodeURIComponent(name)}`)
 
-    expect(credentialsFor).toHaveBeenCalledWith(name)
+    expect(credentialsFor).toHaveBeenCalledWith(name, expect.objectContaining({ name: "shell" }))
   })
 
   it("refuses a name that is not UTF-8", async () => {
-    expect(await problemOf(await setup().get("/credentials/%ff"))).toMatchObject({
+    expect(await problemOf(await (await setup()).get("/credentials/%ff"))).toMatchObject({
       status: 400,
       code: "RequestMalformed",
     })
@@ -113,29 +112,29 @@ describe("GET /credentials/{profile}", () => {
     ["X-Forwarded-For", { "x-forwarded-for": "1.2.3.4" }, 403, "OriginRejected"],
     ["Via", { via: "1.1 proxy" }, 403, "OriginRejected"],
   ])("refuses %s", async (_, headers, status, code) => {
-    const { get, credentialsFor } = setup()
+    const { get, credentialsFor } = await setup()
 
     expect(await problemOf(await get("/credentials/dev", headers))).toMatchObject({ status, code })
     expect(credentialsFor).not.toHaveBeenCalled()
   })
 
   it.each(["127.0.0.1", "127.0.0.1:9912", "localhost:9912", "[::1]:9912"])("knows itself as %s", async (host) => {
-    expect((await setup().get("/credentials/dev", { host })).status).toBe(200)
+    expect((await (await setup()).get("/credentials/dev", { host })).status).toBe(200)
   })
 
   it("takes Sec-Fetch-Mode, which Node's own fetch sends", async () => {
-    expect((await setup().get("/credentials/dev", { "sec-fetch-mode": "cors" })).status).toBe(200)
+    expect((await (await setup()).get("/credentials/dev", { "sec-fetch-mode": "cors" })).status).toBe(200)
   })
 
   it.each(["POST", "PUT", "DELETE", "PATCH", "OPTIONS"])("refuses %s", async (method) => {
-    expect(await problemOf(await setup().get("/credentials/dev", {}, method))).toMatchObject({
+    expect(await problemOf(await (await setup()).get("/credentials/dev", {}, method))).toMatchObject({
       status: 405,
       code: "MethodNotAllowed",
     })
   })
 
   it("keeps a lease to its profiles", async () => {
-    const { get, narrow } = setup()
+    const { get, narrow } = await setup()
 
     expect((await get("/credentials/dev", { authorization: narrow })).status).toBe(200)
     expect(await problemOf(await get("/credentials/prod", { authorization: narrow }))).toMatchObject({
@@ -145,7 +144,7 @@ describe("GET /credentials/{profile}", () => {
   })
 
   it("tells a person what to do when the session has ended", async () => {
-    const { get, credentialsFor } = setup()
+    const { get, credentialsFor } = await setup()
     credentialsFor.mockRejectedValue(sessionExpired("acme", Date.now()))
 
     const { status, code, message } = await problemOf(await get("/credentials/dev"))
@@ -155,7 +154,7 @@ describe("GET /credentials/{profile}", () => {
   })
 
   it("keeps the command to run when the message is too long or not ASCII", async () => {
-    const { get, credentialsFor } = setup()
+    const { get, credentialsFor } = await setup()
     credentialsFor.mockRejectedValue(
       new CreddError("AccessDenied", `naïve ${"x".repeat(400)}`, { hint: "run: credd whoami" }),
     )
@@ -164,7 +163,7 @@ describe("GET /credentials/{profile}", () => {
   })
 
   it("tells nothing of an error that is not ours", async () => {
-    const { get, credentialsFor, log } = setup()
+    const { get, credentialsFor, log } = await setup()
     credentialsFor.mockRejectedValue(new TypeError("secret detail"))
 
     const { status, message } = await problemOf(await get("/credentials/dev"))
@@ -175,7 +174,7 @@ describe("GET /credentials/{profile}", () => {
   })
 
   it("logs no token and no secret", async () => {
-    const { get, token, credentials, log } = setup()
+    const { get, token, credentials, log } = await setup()
     await get("/credentials/dev")
     await get("/credentials/dev", { authorization: "EXAMPLE-wrong-token" })
 
@@ -198,7 +197,7 @@ describe("a caller of another user", () => {
     ["looked up just now", async () => false],
     ["who cannot be looked up", async () => await Promise.reject(new Error("no table"))],
   ])("is refused with the right token: one %s", async (_, mayAsk) => {
-    const { get, credentials } = setup({ mayAsk })
+    const { get, credentials } = await setup({ mayAsk })
 
     const response = await get("/credentials/dev")
 
@@ -207,7 +206,7 @@ describe("a caller of another user", () => {
   })
 
   it("is told nothing about the profile, whatever became of the credentials", async () => {
-    const { get, credentialsFor } = setup({ mayAsk: async () => false })
+    const { get, credentialsFor } = await setup({ mayAsk: async () => false })
     credentialsFor.mockRejectedValue(sessionExpired("acme", 0))
 
     expect(await problemOf(await get("/credentials/dev"))).toMatchObject({ status: 403, code: "PeerRejected" })
@@ -215,7 +214,7 @@ describe("a caller of another user", () => {
 
   it("costs no look-up without a token", async () => {
     const mayAsk = vi.fn(() => true)
-    const { get } = setup({ mayAsk })
+    const { get } = await setup({ mayAsk })
 
     await get("/credentials/dev", { authorization: "wrong" })
 
@@ -225,7 +224,7 @@ describe("a caller of another user", () => {
 
 describe("a caller who is still looked up", () => {
   it("gets the credentials, or the reason why there are none", async () => {
-    const { get, credentialsFor } = setup({ mayAsk: async () => true })
+    const { get, credentialsFor } = await setup({ mayAsk: async () => true })
 
     expect((await get("/credentials/dev")).status).toBe(200)
     credentialsFor.mockRejectedValue(sessionExpired("acme", 0))
@@ -235,7 +234,7 @@ describe("a caller who is still looked up", () => {
 
 describe("the other paths", () => {
   it("answers /healthz without a token and tells nothing else", async () => {
-    const response = await setup().get("/healthz", { authorization: "" })
+    const response = await (await setup()).get("/healthz", { authorization: "" })
 
     expect([response.status, await response.text()]).toEqual([200, '{"status":"ok"}'])
   })
@@ -243,7 +242,7 @@ describe("the other paths", () => {
   it.each(["/", "/credentials", "/status", "/latest/meta-data/", "/credentials/", "/credentials2/dev"])(
     "has no route at %s",
     async (path) => {
-      expect(await problemOf(await setup().get(path))).toMatchObject({ status: 404, code: "RouteNotFound" })
+      expect(await problemOf(await (await setup()).get(path))).toMatchObject({ status: 404, code: "RouteNotFound" })
     },
   )
 
@@ -254,7 +253,7 @@ describe("the other paths", () => {
       fc.string().map((s) => s.replaceAll(/[^\x21-\x7e]/g, "")),
     ),
   ])("never answers 200 without the token, never allows an origin, never echoes a header", async (path, headers) => {
-    const { get } = setup()
+    const { get } = await setup()
     const response = await get(path, { authorization: "", ...headers })
     const body = await response.text()
 

@@ -1,19 +1,19 @@
 import { connect } from "node:net"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { listenOnPort } from "../../../daemon/adapters/listen.ts"
-import { createLeases } from "../../../daemon/core/leases.ts"
+import { served, wholeAccess } from "../../../daemon/core/access.ts"
 import { credentialsApp } from "../../../daemon/http/credentials-app.ts"
 import { hostsOf } from "../../../daemon/http/guards.ts"
 import { credentialsServer } from "../../../daemon/http/servers.ts"
-import { fakeClock } from "../../fakes/clock.ts"
 import { someCredentials } from "../../fakes/credentials.ts"
+import { fakeLeases } from "../../fakes/leases.ts"
 import { fakeLog } from "../../fakes/log.ts"
 import { fakePeers } from "../../fakes/peers.ts"
 
-const leases = createLeases([], fakeClock())
-const token = leases.mint("shell", ["*"]).token.reveal()
+const { leases, mint } = fakeLeases()
+const { token } = await mint({})
 const hosts = new Set<string>()
-const credentials = someCredentials(Date.now() + 3_600_000)
+const credentials = served(someCredentials(Date.now() + 3_600_000), wholeAccess)
 const server = credentialsServer(
   credentialsApp({ hosts, leases, peers: fakePeers(), log: fakeLog(), credentialsFor: async () => credentials }),
 )

@@ -1,0 +1,84 @@
+/**
+ * Narrows what a profile gives to what a lease may have, at AWS: `GetScopedCredentials`. Where a scope is asked for there
+ * is no way past that call. A lease that only has an end is given credentials that end with it, where AWS knows the call.
+ */
+import { narrowedTo, type Access } from "./access.ts"
+import type { Credentials, Provider } from "./credentials.ts"
+import { isPassing, leaseEnded, scopeNotConfirmed } from "./errors.ts"
+import type { Clock, ScopedRequest, Sts, StsTarget } from "./ports.ts"
+import { inlinePolicy, type NarrowScope } from "./scope.ts"
+
+/** What was handed out outlives the end of its lease by this at most. */
+const longestMs = 3_600_000
+/** STS reckons in whole seconds. */
+const slackMs = 2_000
+
+export interface NarrowingOptions {
+  readonly clock: Clock
+  readonly sts: Pick<Sts, "getScopedCredentials">
+  /** Hears of credentials that last longer than their lease, because AWS would not shorten them. */
+  readonly onNotShortened: (error: unknown) => void
+}
+
+export function narrowing(
+  from: Provider<Credentials>,
+  target: StsTarget,
+  access: Access,
+  { clock, sts, onNotShortened }: NarrowingOptions,
+): Provider<Credentials> {
+  const { scope, end, description } = access
+
+  function latestEnd(): number {
+    const now = clock.now()
+    if (end !== undefined && end <= now) throw leaseEnded(end)
+    return Math.min(now + longestMs, end ?? Number.POSITIVE_INFINITY)
+  }
+
+  async function ask(given: Credentials, latest: number, policy: string | undefined): Promise<Credentials> {
+    const isShorter = given.expiration > latest
+    const request: ScopedRequest = {
+      description,
+      ...(policy === undefined ? {} : { policy }),
+      // Left out, it is the session's own end: what is asked for can then not be too much.
+      ...(isShorter ? { durationSeconds: Math.max(1, Math.floor((latest - clock.now()) / 1_000)) } : {}),
+    }
+    const { credentials, policies } = await sts.getScopedCredentials(given, request, target)
+    // Whatever answers without narrowing (an emulator, a proxy) is not to pass for AWS.
+    if (policy !== undefined && policies < 1) throw scopeNotConfirmed("the answer tells of no policy")
+    if (credentials.accessKeyId === given.accessKeyId) throw scopeNotConfirmed("the answer is the session itself")
+    if (credentials.expiration > Math.min(latest, given.expiration) + slackMs) {
+      throw scopeNotConfirmed("the answer lasts longer than was asked for")
+    }
+    return given.accountId === undefined ? credentials : { ...credentials, accountId: given.accountId }
+  }
+
+  async function shortened(): Promise<Credentials> {
+    const latest = latestEnd()
+    const given = await from()
+    if (given.expiration <= latest + slackMs) return given
+    try {
+      return await ask(given, latest, undefined)
+    } catch (error) {
+      if (isPassing(error)) throw error
+      onNotShortened(error)
+      return given
+    }
+  }
+
+  async function narrowed(to: NarrowScope, policy: string): Promise<Credentials> {
+    const latest = latestEnd()
+    return narrowedTo(to, await ask(await from(), latest, policy))
+  }
+
+  /** AssumeRole has applied the policies already. */
+  async function assumedWithPolicies(to: NarrowScope): Promise<Credentials> {
+    const latest = latestEnd()
+    const given = await from()
+    if (given.scopedTo === undefined) throw scopeNotConfirmed("the role was assumed without the policies")
+    return given.expiration <= latest + slackMs ? given : narrowedTo(to, await ask(given, latest, undefined))
+  }
+
+  if (scope.kind === "whole") return end === undefined ? from : shortened
+  const policy = inlinePolicy(scope)
+  return policy === undefined ? () => assumedWithPolicies(scope) : () => narrowed(scope, policy)
+}
