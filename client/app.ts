@@ -97,6 +97,26 @@ export const routes = buildRouteMap({
       },
       load: async () => (await import("./commands/add.ts")).add,
     }),
+    audit: command({
+      brief: "show who took which credentials, and when",
+      about: [
+        "One line for each hand-out and each refusal, with the process that asked; for logins, leases and settings as well. It is read from the files under state, so it works without the daemon; --json prints the lines as they are there.",
+        "--verify follows the chain of hashes through all files and names every line that was cut out, put in or changed. It ends with 1 if there is one.",
+      ],
+      examples: ["credd audit", "credd audit --since 7d --lease agent", "credd audit --follow", "credd audit --verify"],
+      exits: exitsWithoutDaemon,
+      parameters: {
+        positional: none,
+        flags: {
+          json,
+          since: value("how far back (24h)", "time"),
+          lease: value("one lease's lines only, by its name or id", "lease"),
+          follow: flag("go on as lines come, until Ctrl-C"),
+          verify: flag("check that no line was cut out or changed"),
+        },
+      },
+      load: async () => (await import("./commands/audit.ts")).audit,
+    }),
     completion: command({
       brief: "print the completion script of a shell",
       about: [

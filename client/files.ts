@@ -3,12 +3,14 @@ import {
   chmodSync,
   chownSync,
   closeSync,
+  fstatSync,
   fsyncSync,
   lstatSync,
   mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
+  readSync,
   realpathSync,
   renameSync,
   rmSync,
@@ -20,6 +22,10 @@ import { basename, dirname, join } from "node:path"
 export interface Files {
   /** The bytes, or undefined where there is no such file. */
   read(path: string): Buffer | undefined
+  /** The bytes from an offset on, or undefined where there is no such file. */
+  readFrom(path: string, offset: number): Buffer | undefined
+  /** The names in a folder; none where there is no such folder. */
+  list(folder: string): readonly string[]
   /** Where a path leads once symlinks are followed; the path itself where there is nothing yet. */
   target(path: string): string
   /** Makes a new file, flushed, with the mode and the owner of `like` (0600 where there is no `like`). */
@@ -36,6 +42,29 @@ export const realFiles: Files = {
       return readFileSync(path)
     } catch (error) {
       if (["ENOENT", "ENOTDIR"].includes(errnoCode(error))) return undefined
+      throw error
+    }
+  },
+  readFrom(path, offset) {
+    let file: number
+    try {
+      file = openSync(path, "r")
+    } catch (error) {
+      if (["ENOENT", "ENOTDIR"].includes(errnoCode(error))) return undefined
+      throw error
+    }
+    try {
+      const bytes = Buffer.alloc(Math.max(0, fstatSync(file).size - offset))
+      return bytes.subarray(0, readSync(file, bytes, 0, bytes.length, offset))
+    } finally {
+      closeSync(file)
+    }
+  },
+  list(folder) {
+    try {
+      return readdirSync(folder)
+    } catch (error) {
+      if (["ENOENT", "ENOTDIR"].includes(errnoCode(error))) return []
       throw error
     }
   },

@@ -288,6 +288,11 @@ export interface ControlRoutes {
   }
   "POST /imds": { readonly body: { readonly profile: string }; readonly answer: ImdsEndpoint }
   "DELETE /imds": { readonly body: { readonly profile: string }; readonly answer: { readonly profile: string } }
+  /** Where the audit trail stands once all is written: `credd audit --verify` compares. */
+  "GET /audit": {
+    readonly body: Record<string, never>
+    readonly answer: { readonly seq: number; readonly hash: string; readonly problem?: string }
+  }
   "POST /unlock": { readonly body: { readonly passphrase: string }; readonly answer: Changed }
 }
 

@@ -4,8 +4,8 @@ import type { ImdsEndpoint } from "./api.ts"
 import type { ImdsPort, ImdsPorts } from "./adapters/imds-ports.ts"
 import { listenOnPort, loopback } from "./adapters/listen.ts"
 import type { Broker } from "./core/broker.ts"
-import { CreddError, imdsInSettings, imdsNotEnabled, imdsPortTaken, portTaken } from "./core/errors.ts"
-import type { Clock, Log, Peers } from "./core/ports.ts"
+import { codeOf, CreddError, imdsInSettings, imdsNotEnabled, imdsPortTaken, portTaken } from "./core/errors.ts"
+import type { Audit, Clock, Log, Peers } from "./core/ports.ts"
 import { hostsOf } from "./http/guards.ts"
 import { imdsApp } from "./http/imds-app.ts"
 import { imdsServer } from "./http/servers.ts"
@@ -13,6 +13,7 @@ import { imdsServer } from "./http/servers.ts"
 export interface ImdsOptions {
   readonly broker: Pick<Broker, "place" | "checkImds" | "credentialsForImds">
   readonly clock: Clock
+  readonly audit: Audit
   readonly log: Log
   readonly peers: Pick<Peers, "isOurs">
   readonly ports: ImdsPorts
@@ -41,7 +42,16 @@ interface Open {
 }
 
 /** Opens what is on. A port that is taken is said and not moved away from; the rest is served. */
-export async function openImds({ broker, clock, log, peers, ports, port: first, always }: ImdsOptions): Promise<Imds> {
+export async function openImds({
+  broker,
+  clock,
+  audit,
+  log,
+  peers,
+  ports,
+  port: first,
+  always,
+}: ImdsOptions): Promise<Imds> {
   const known = await ports.read()
   /** What is on, and why it is not served where it is not. */
   const on = new Map<string, Open | CreddError>()
@@ -59,11 +69,14 @@ export async function openImds({ broker, clock, log, peers, ports, port: first, 
     const app = imdsApp({
       profile,
       clock,
+      audit,
       log,
       place: () => broker.place(profile),
       credentials: async () => await broker.credentialsForImds(profile),
     })
-    const server = imdsServer(app, hosts, peers.isOurs)
+    const server = imdsServer(app, hosts, peers.isOurs, (error, socket) =>
+      audit.record("refused", { outcome: codeOf(error), via: "imds", profile }, socket),
+    )
     try {
       const port = await listen(server, portOf(profile))
       for (const host of hostsOf(port)) hosts.add(host)

@@ -5,6 +5,7 @@ import { readFile } from "node:fs/promises"
 import type { Server } from "node:http"
 import { join } from "node:path"
 import { writeFileAtomic } from "./adapters/atomic-file.ts"
+import { auditTrail } from "./adapters/audit.ts"
 import { awsConfig, awsFilesFrom } from "./adapters/aws-config.ts"
 import { breathe, systemClock } from "./adapters/clock.ts"
 import { fileStore } from "./adapters/file-store.ts"
@@ -14,6 +15,7 @@ import { leaseFiles } from "./adapters/lease-files.ts"
 import { answers, listenOnPort, listenOnSocket, loopback, privateFolder } from "./adapters/listen.ts"
 import { pinoLog } from "./adapters/log.ts"
 import { memoryStore } from "./adapters/memory-store.ts"
+import { changedSettings } from "./adapters/settings-memory.ts"
 import { secretStore } from "./adapters/secret-store.ts"
 import { federationSignIn } from "./adapters/sign-in.ts"
 import { awsSts } from "./adapters/sts.ts"
@@ -28,7 +30,8 @@ import { controlHandlers } from "./control/handlers.ts"
 import type { ControlOptions } from "./control/options.ts"
 import { accessOf } from "./core/access.ts"
 import { createBroker } from "./core/broker.ts"
-import { CreddError, alreadyRunning } from "./core/errors.ts"
+import { calmRefusals } from "./core/calm-refusals.ts"
+import { CreddError, alreadyRunning, codeOf } from "./core/errors.ts"
 import { heartbeat } from "./core/heartbeat.ts"
 import { createLeases, shellName } from "./core/leases.ts"
 import type { Log } from "./core/ports.ts"
@@ -38,7 +41,8 @@ import { credentialsApp } from "./http/credentials-app.ts"
 import { hostsOf } from "./http/guards.ts"
 import { controlServer, credentialsServer } from "./http/servers.ts"
 import { endpointFile } from "./paths.ts"
-import { readSettings, type Settings } from "./settings.ts"
+import { describeSettings, readSettings, type Settings } from "./settings.ts"
+import { version } from "./version.ts"
 
 type Env = Readonly<Record<string, string | undefined>>
 
@@ -97,6 +101,9 @@ async function start(settings: Settings, env: Env, log: Log): Promise<() => Prom
   const leases = createLeases(await files.read(), { clock, log, records: files })
   leases.onEnd((lease) => broker.forgetAccess(accessOf(lease)))
   const peers = peersOf({ allowUids: settings.allowUids })
+  const trail = auditTrail({ state: paths.state, clock, log, peers })
+  const audit = calmRefusals(trail, clock)
+  leases.onEnd(({ name, id }) => audit.record("lease-end", { outcome: "ok", lease: name, leaseId: id }))
   await broker.settle()
 
   // The port's own number decides which Host headers are ours, so it comes before the app that checks them.
@@ -107,8 +114,10 @@ async function start(settings: Settings, env: Env, log: Log): Promise<() => Prom
       leases,
       peers,
       credentialsFor: (profile, lease) => broker.credentialsFor(profile, accessOf(lease)),
+      audit,
       log,
     }),
+    (error, socket) => audit.record("refused", { outcome: codeOf(error), via: "endpoint" }, socket),
   )
   const port = await listenOnPort(data, settings.port)
   for (const host of hostsOf(port)) hosts.add(host)
@@ -116,6 +125,7 @@ async function start(settings: Settings, env: Env, log: Log): Promise<() => Prom
   const imds = await openImds({
     broker,
     clock,
+    audit,
     log,
     peers,
     ports: imdsPorts(paths.state),
@@ -128,6 +138,7 @@ async function start(settings: Settings, env: Env, log: Log): Promise<() => Prom
     leases,
     store,
     clock,
+    audit: trail,
     endpoint: `http://${loopback}:${port}`,
     tokenFile: files.tokenFile(shellName),
     startedAt: clock.now(),
@@ -195,12 +206,27 @@ async function start(settings: Settings, env: Env, log: Log): Promise<() => Prom
   const stopHeart = heartbeat({ clock, random: Math.random, beat })
   clock.after(returnMs, holds.endUnheld)
   process.on("SIGHUP", () => void beat().catch(() => undefined))
+  audit.record("started", { outcome: "ok", version, pid: process.pid })
+  await tellSettings()
   log.info("listening", { endpoint: options.endpoint, socket: paths.socket, store: store.kind, node: process.version })
 
   return async () => {
     stopHeart()
     holds.close()
     await Promise.all([data, control, ...imds.servers()].map((server) => closed(server)))
+    audit.close()
+    trail.record("stopped", { outcome: "ok" })
+    await trail.close()
+  }
+
+  async function tellSettings(): Promise<void> {
+    const values = Object.fromEntries(describeSettings(settings).map(({ name, value }) => [name, value]))
+    try {
+      const changed = await changedSettings(paths.state, values)
+      if (Object.keys(changed).length > 0) audit.record("settings", { outcome: "ok", changed })
+    } catch (error) {
+      log.error("settings_not_kept", { message: messageOf(error) })
+    }
   }
 }
 

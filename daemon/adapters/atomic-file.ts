@@ -3,15 +3,7 @@ import { randomBytes } from "node:crypto"
 import { open, rename, rm } from "node:fs/promises"
 import { dirname } from "node:path"
 import { storeWriteFailed } from "../core/errors.ts"
-import { errnoCode } from "./errno.ts"
-
-const reasons: Readonly<Record<string, string>> = {
-  ENOSPC: "the disk is full",
-  EDQUOT: "the disk quota is used up",
-  EROFS: "the file system is read-only",
-  EACCES: "permission denied",
-  EIO: "the disk reported an error",
-}
+import { writeProblem } from "./errno.ts"
 
 export interface WriteOptions {
   /** Also survives a power cut (the default). Without it the file survives the process's death, and is written sooner. */
@@ -38,7 +30,7 @@ export async function writeFileAtomic(
     if (flush) await syncFolder(dirname(path))
   } catch (error) {
     await rm(temporary, { force: true }).catch(() => undefined)
-    throw storeWriteFailed(path, reasons[errnoCode(error)] ?? (errnoCode(error) || "the write failed"), error)
+    throw storeWriteFailed(path, writeProblem(error), error)
   }
 }
 

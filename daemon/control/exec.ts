@@ -5,6 +5,7 @@ import { tokenRejected } from "../core/errors.ts"
 import { execLeaseName, type Lease } from "../core/leases.ts"
 import { scopeFrom, type Scope } from "../core/scope.ts"
 import type { HeldAnswer, HeldConnection, HeldHandlers } from "../http/control-app.ts"
+import { leaseFacts } from "./audit.ts"
 import { defaultProfile, leasedProfile } from "./environment.ts"
 import type { ControlOptions } from "./options.ts"
 
@@ -18,10 +19,10 @@ export interface Holds {
   close(): void
 }
 
-type Options = Pick<ControlOptions, "broker" | "leases" | "endpoint" | "defaultProfile">
+type Options = Pick<ControlOptions, "broker" | "leases" | "audit" | "endpoint" | "defaultProfile">
 
 export function createHolds(options: Options): Holds {
-  const { broker, leases } = options
+  const { broker, leases, audit } = options
   const held = new Map<string, HeldConnection>()
   let isStopping = false
 
@@ -50,6 +51,7 @@ export function createHolds(options: Options): Holds {
     const { lease, token } = leases.draft({ name: freeName(command, pid), profiles: [profile], scope, pid }, true)
     await insist(profile, lease)
     await leases.add(lease, true)
+    audit.record("lease-new", { outcome: "ok", ...leaseFacts(leases.statusOf(lease)) })
     const answer = { lease: leases.statusOf(lease), token: token.reveal(), profiles: [place], warnings: [] }
     return { answer, hold: hold(lease) }
   }

@@ -1,6 +1,7 @@
 /** What each control route does, one file for each family of routes. */
 import type { ControlHandlers } from "../http/control-app.ts"
 import { accessKeyRoutes } from "./access-keys.ts"
+import { auditRoutes, recorded } from "./audit.ts"
 import { consoleRoutes } from "./console.ts"
 import { environmentRoutes } from "./environment.ts"
 import { imdsRoutes } from "./imds.ts"
@@ -10,7 +11,7 @@ import { sessionRoutes } from "./sessions.ts"
 import { statusRoutes } from "./status.ts"
 
 export function controlHandlers(options: ControlOptions): ControlHandlers {
-  return {
+  const handlers: ControlHandlers = {
     ...statusRoutes(options),
     ...environmentRoutes(options),
     ...sessionRoutes(options),
@@ -18,5 +19,7 @@ export function controlHandlers(options: ControlOptions): ControlHandlers {
     ...imdsRoutes(options),
     ...consoleRoutes(options),
     ...leaseRoutes(options),
+    ...auditRoutes(options),
   }
+  return recorded(handlers, options)
 }

@@ -1,4 +1,5 @@
 /** What the control routes work with: the hall's parts, and what the hall does after a change. */
+import type { AuditTrail } from "../adapters/audit.ts"
 import type { Broker } from "../core/broker.ts"
 import type { Lease, Leases } from "../core/leases.ts"
 import type { Clock, SecretStore } from "../core/ports.ts"
@@ -10,6 +11,7 @@ export interface ControlOptions {
   readonly leases: Leases
   readonly store: SecretStore
   readonly clock: Clock
+  readonly audit: Pick<AuditTrail, "record" | "problem" | "head">
   readonly endpoint: string
   readonly tokenFile: string
   readonly startedAt: number

@@ -8,7 +8,7 @@ import type { ControlOptions } from "./options.ts"
 
 type Routes = Pick<ControlHandlers, "GET /status" | "GET /whoami" | "POST /decode">
 
-export function statusRoutes({ broker, imds, leases, store, endpoint, startedAt }: ControlOptions): Routes {
+export function statusRoutes({ broker, imds, leases, store, audit, endpoint, startedAt }: ControlOptions): Routes {
   return {
     "GET /status": async (): Promise<Status> => {
       const { storeState, sessions, profiles, warnings } = broker.status()
@@ -26,9 +26,8 @@ export function statusRoutes({ broker, imds, leases, store, endpoint, startedAt 
         leases: leases.status(),
         warnings: [
           ...warnings,
-          ...imds
-            .endpoints()
-            .flatMap(({ problem }) => (problem === undefined ? [] : [`instance metadata: ${problem}`])),
+          ...sentence(audit.problem()),
+          ...imds.endpoints().flatMap(({ problem }) => sentence(problem && `instance metadata: ${problem}`)),
         ],
       }
     },
@@ -38,4 +37,8 @@ export function statusRoutes({ broker, imds, leases, store, endpoint, startedAt 
     },
     "POST /decode": ({ profile, message }) => broker.decode(profile, message),
   }
+}
+
+function sentence(text: string | undefined): readonly string[] {
+  return text === undefined ? [] : [text]
 }

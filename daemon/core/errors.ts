@@ -29,6 +29,11 @@ export class CreddError extends Error {
   }
 }
 
+/** What an error is called on the wire and in the audit log. */
+export function codeOf(error: unknown): ErrorCode {
+  return error instanceof CreddError ? error.code : "Internal"
+}
+
 /** Whether asking AWS again later may help. Everything else is final until a person acts. */
 export function isPassing(error: unknown): boolean {
   return error instanceof CreddError && error.code === "Unavailable"

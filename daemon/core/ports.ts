@@ -179,3 +179,40 @@ export interface Log {
   warn(event: string, facts?: Readonly<Record<string, unknown>>): void
   error(event: string, facts?: Readonly<Record<string, unknown>>): void
 }
+
+/** What is written down for the one who asks later who took which credentials. */
+export type AuditEvent =
+  | "served"
+  | "refused"
+  | "login"
+  | "logout"
+  | "lock"
+  | "unlock"
+  | "lease-new"
+  | "lease-revoke"
+  | "lease-end"
+  | "console"
+  | "access-key-add"
+  | "access-key-remove"
+  | "imds-enable"
+  | "imds-disable"
+  | "settings"
+  | "started"
+  | "stopped"
+
+/** Names, ids and times; never a secret. */
+export interface AuditFacts {
+  /** `ok`, or the code of the error. */
+  readonly outcome: string
+  readonly profile?: string | undefined
+  readonly lease?: string | undefined
+  readonly keyId?: string | undefined
+  readonly expiration?: string | undefined
+  readonly [more: string]: unknown
+}
+
+/** The record of who took what. Never throws, never waits, costs the caller nothing. */
+export interface Audit {
+  /** `connection`: whose process is at its other end is found out behind the answer. */
+  record(event: AuditEvent, facts: AuditFacts, connection?: Connection): void
+}

@@ -149,6 +149,7 @@ export function controlApp({ handlers, held, before, log }: ControlAppOptions): 
   on("GET /imds", nothing)
   on("POST /imds", v.object({ profile }))
   on("DELETE /imds", v.object({ profile }))
+  on("GET /audit", nothing)
   on("POST /unlock", v.object({ passphrase: v.string() }))
 
   app.notFound(() => {

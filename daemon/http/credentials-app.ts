@@ -7,7 +7,7 @@ import type { IncomingMessage } from "node:http"
 import type { Served } from "../core/access.ts"
 import { isoSeconds, maskedKeyId } from "../core/credentials.ts"
 import {
-  CreddError,
+  codeOf,
   methodNotAllowed,
   peerRejected,
   profileNotAllowed,
@@ -16,7 +16,7 @@ import {
   tokenRejected,
 } from "../core/errors.ts"
 import { mayRead, type Lease, type Leases } from "../core/leases.ts"
-import type { Connection, Log, Peers } from "../core/ports.ts"
+import type { Audit, AuditFacts, Connection, Log, Peers } from "../core/ports.ts"
 import { answer, refusal, type Answer } from "./answer.ts"
 import { guard, type RequestHead } from "./guards.ts"
 
@@ -25,6 +25,7 @@ export interface CredentialsAppOptions {
   readonly leases: Pick<Leases, "verify" | "isGood">
   readonly peers: Pick<Peers, "mayAsk">
   readonly credentialsFor: (profile: string, lease: Lease) => Promise<Served>
+  readonly audit: Audit
   readonly log: Log
 }
 
@@ -33,28 +34,51 @@ export type Request = RequestHead & Pick<IncomingMessage, "method"> & { readonly
 /** Never throws, never rejects. */
 export type CredentialsApp = (request: Request) => Answer | Promise<Answer>
 
-const prefix = "/credentials/"
+/** What a caller with a token has asked for. */
+interface Asked {
+  readonly profile: string
+  readonly lease: string
+  readonly leaseId: string
+}
 
-export function credentialsApp({ hosts, leases, peers, credentialsFor, log }: CredentialsAppOptions): CredentialsApp {
-  function refused(error: unknown): Answer {
+const prefix = "/credentials/"
+const via = "endpoint"
+
+export function credentialsApp({
+  hosts,
+  leases,
+  peers,
+  credentialsFor,
+  audit,
+  log,
+}: CredentialsAppOptions): CredentialsApp {
+  function refused(error: unknown, from: Connection, asked?: Asked): Answer {
     const answered = refusal(error)
-    const code = error instanceof CreddError ? error.code : "Internal"
+    const code = codeOf(error)
+    audit.record("refused", { outcome: code, via, ...asked }, from)
     if (code === "Internal") log.error("request_failed", { error: error instanceof Error ? error.name : "unknown" })
     else log.info("request_refused", { code, status: answered.status })
     return answered
   }
 
-  async function credentials(profile: string, authorization: string | undefined, from: Connection): Promise<Answer> {
+  async function credentials(
+    profile: string,
+    { method, socket: from }: Request,
+    authorization?: string,
+  ): Promise<Answer> {
+    let asked: Asked | undefined
     try {
       const lease = leases.verify(authorization)
+      asked = { profile, lease: lease.name, leaseId: lease.id }
       if (!mayRead(lease, profile)) throw profileNotAllowed(profile, lease.name)
       const held = await admitted(peers.mayAsk(from), () => credentialsFor(profile, lease))
       // A lease that was revoked while AWS was asked gets nothing any more.
       if (!leases.isGood(lease)) throw tokenRejected()
+      if (method === "GET") audit.record("served", { outcome: "ok", via, ...asked, ...handedOut(lease, held) }, from)
       log.debug("credentials_served", () => facts(profile, lease, held))
       return containerCredentials(held)
     } catch (error) {
-      return refused(error)
+      return refused(error, from, asked)
     }
   }
 
@@ -62,13 +86,13 @@ export function credentialsApp({ hosts, leases, peers, credentialsFor, log }: Cr
     try {
       // Before anything else, on every path: nothing is told to a caller that is not ours.
       const authorization = guard(request, hosts)
-      const { method, socket } = request
+      const { method } = request
       if (method !== "GET" && method !== "HEAD") throw methodNotAllowed()
       const path = request.url?.split("?", 1)[0] ?? ""
       if (path === "/healthz") return healthy
-      return credentials(profileIn(path), authorization, socket)
+      return credentials(profileIn(path), request, authorization)
     } catch (error) {
-      return refused(error)
+      return refused(error, request.socket)
     }
   }
 }
@@ -112,6 +136,14 @@ function containerCredentials(credentials: Served): Answer {
     wire.set(credentials, made)
   }
   return made
+}
+
+function handedOut({ scope }: Lease, { accessKeyId, expiration }: Served): Omit<AuditFacts, "outcome"> {
+  return {
+    ...(scope.kind === "whole" ? {} : { scope: scope.kind }),
+    keyId: accessKeyId,
+    expiration: isoSeconds(expiration),
+  }
 }
 
 function facts(profile: string, lease: Lease, credentials: Served): Record<string, string> {

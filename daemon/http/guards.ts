@@ -83,7 +83,8 @@ export function guard(
       throw requestMalformed("no body is expected")
     }
   }
-  if (host === undefined || !hosts.has(host.toLowerCase())) throw hostRejected()
+  if (host === undefined) throw requestMalformed("the Host header is missing")
+  if (!hosts.has(host.toLowerCase())) throw hostRejected()
   if (isForeign) throw originRejected()
   return authorization
 }

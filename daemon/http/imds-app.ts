@@ -5,10 +5,11 @@
  * https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html
  */
 import { createHmac, randomBytes, timingSafeEqual } from "node:crypto"
-import { Hono } from "hono"
+import { Hono, type Context } from "hono"
+import type { IncomingMessage } from "node:http"
 import { isoSeconds, maskedKeyId, type Credentials } from "../core/credentials.ts"
-import { CreddError } from "../core/errors.ts"
-import type { Clock, Log } from "../core/ports.ts"
+import { codeOf } from "../core/errors.ts"
+import type { Audit, Clock, Log } from "../core/ports.ts"
 import { answerHeaders } from "./answer.ts"
 import { statusOf } from "./problem.ts"
 
@@ -24,7 +25,13 @@ export interface ImdsAppOptions {
   readonly place: () => ImdsPlace | undefined
   readonly credentials: () => Promise<Credentials>
   readonly clock: Clock
+  readonly audit: Audit
   readonly log: Log
+}
+
+/** node-server hands the request through; `app.request()` in a test does not. */
+interface Served {
+  readonly Bindings: { readonly incoming?: IncomingMessage }
 }
 
 export const ttlHeader = "x-aws-ec2-metadata-token-ttl-seconds"
@@ -35,8 +42,8 @@ const base = "/latest/meta-data"
 /** What newer SDKs ask first: https://docs.aws.amazon.com/sdkref/latest/guide/feature-imds-credentials.html */
 const lists = [`${base}/iam/security-credentials-extended`, `${base}/iam/security-credentials`]
 
-export function imdsApp({ profile, place, credentials, clock, log }: ImdsAppOptions): Hono {
-  const app = new Hono()
+export function imdsApp({ profile, place, credentials, clock, audit, log }: ImdsAppOptions): Hono<Served> {
+  const app = new Hono<Served>()
   const tokens = createTokens(clock)
   const role = roleName(profile)
 
@@ -55,15 +62,19 @@ export function imdsApp({ profile, place, credentials, clock, log }: ImdsAppOpti
     return text(tokens.mint(seconds), { [ttlHeader]: String(seconds) })
   })
 
-  const get = (path: string, answer: () => Response | Promise<Response>): void => {
+  const get = (path: string, answer: (c: Context<Served>) => Response | Promise<Response>): void => {
     app.get(path, answer)
   }
 
   for (const list of lists) {
     // Without a newline: the CRT and object_store take it for a part of the name.
     for (const path of [list, `${list}/`]) get(path, () => text(role))
-    get(`${list}/${role}`, async () => {
+    get(`${list}/${role}`, async (c) => {
       const held = await credentials()
+      if (c.req.method === "GET") {
+        const facts = { keyId: held.accessKeyId, expiration: isoSeconds(held.expiration) }
+        audit.record("served", { outcome: "ok", via, profile, ...facts }, c.env?.incoming?.socket)
+      }
       log.debug("credentials_served", () => ({ profile, by: "imds", keyId: maskedKeyId(held.accessKeyId) }))
       return text(document(held, clock))
     })
@@ -83,8 +94,9 @@ export function imdsApp({ profile, place, credentials, clock, log }: ImdsAppOpti
 
   app.notFound((c) => nothing(["GET", "HEAD", "PUT"].includes(c.req.method) ? 404 : 405))
 
-  app.onError((error) => {
-    const code = error instanceof CreddError ? error.code : "Internal"
+  app.onError((error, c) => {
+    const code = codeOf(error)
+    audit.record("refused", { outcome: code, via, profile }, c.env?.incoming?.socket)
     if (code === "Internal") log.error("request_failed", { by: "imds", error: error.name })
     else log.info("request_refused", { by: "imds", profile, code })
     // 403 where a person must act, not the 404 of an instance without a role: on that, Java and PHP look for another
@@ -94,6 +106,8 @@ export function imdsApp({ profile, place, credentials, clock, log }: ImdsAppOpti
 
   return app
 }
+
+const via = "imds"
 
 /** A URL is made of it, by SDKs that encode it and by others that do not. */
 function roleName(profile: string): string {

@@ -1,7 +1,8 @@
 /** The two node:http servers: bounds on what a slow or hostile caller can cost, and the checks that need the raw request. */
 import { getRequestListener } from "@hono/node-server"
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
-import type { Socket } from "node:net"
+import { Socket } from "node:net"
+import type { Duplex } from "node:stream"
 import { peerRejected, requestMalformed } from "../core/errors.ts"
 import { refusal, silentRefusal, type Answer } from "./answer.ts"
 import type { CredentialsApp } from "./credentials-app.ts"
@@ -14,13 +15,18 @@ const bounds = {
   requestTimeout: 5_000,
   keepAliveTimeout: 5_000,
   connectionsCheckingInterval: 500,
+  // Refused by us, like all else: node would do it behind the audit log's back.
+  requireHostHeader: false,
 }
 
 type Fetching = Parameters<typeof getRequestListener>[0] extends infer Fetch ? { readonly fetch: Fetch } : never
 
+/** Hears of every refusal that the app never sees. */
+type OnRefused = (error: unknown, socket: Socket) => void
+
 /** The data plane's server, for callers of any kind on loopback. */
-export function credentialsServer(app: CredentialsApp): Server {
-  return loopbackServer(refusal, (request, response) => {
+export function credentialsServer(app: CredentialsApp, onRefused: OnRefused): Server {
+  return loopbackServer(refusal, onRefused, (request, response) => {
     const answer = app(request)
     if (answer instanceof Promise) void answer.then((settled) => write(response, settled))
     else write(response, answer)
@@ -37,6 +43,7 @@ export function imdsServer(
   app: Fetching,
   hosts: ReadonlySet<string>,
   mayAsk: (socket: Socket) => Promise<boolean>,
+  onRefused: OnRefused,
 ): Server {
   const verdicts = new WeakMap<Socket, Promise<boolean>>()
   const asking = new WeakSet<Socket>()
@@ -55,13 +62,17 @@ export function imdsServer(
   const admit = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     asking.add(request.socket)
     if (await verdictOn(request.socket)) await listener(request, response)
-    else write(response, silentRefusal(peerRejected()))
+    else refuse(response, peerRejected())
   }
-  const server = loopbackServer(silentRefusal, (request, response) => {
+  const refuse = (response: ServerResponse, error: unknown): void => {
+    onRefused(error, response.req.socket)
+    write(response, silentRefusal(error))
+  }
+  const server = loopbackServer(silentRefusal, onRefused, (request, response) => {
     try {
       guard(request, hosts)
     } catch (error) {
-      write(response, silentRefusal(error))
+      refuse(response, error)
       return
     }
     void admit(request, response)
@@ -75,25 +86,36 @@ export function imdsServer(
 
 function loopbackServer(
   word: (error: unknown) => Answer,
+  onRefused: OnRefused,
   handle: (request: IncomingMessage, response: ServerResponse) => void,
 ): Server {
   const server = createServer(bounds, handle)
   server.maxHeadersCount = 0
   server.maxConnections = 1_024
   server.on("connection", (socket) => {
-    if (!isLoopback(socket.remoteAddress)) socket.destroy()
+    if (isLoopback(socket.remoteAddress)) return
+    onRefused(peerRejected(), socket)
+    socket.destroy()
   })
-  server.on("upgrade", (_, socket) => socket.destroy())
-  server.on("connect", (_, socket) => socket.destroy())
-  server.on("checkContinue", (_: IncomingMessage, response: ServerResponse) =>
-    write(response, word(requestMalformed("no body is expected"))),
-  )
+  const close = (request: IncomingMessage, socket: Duplex): void => {
+    onRefused(requestMalformed("only HTTP/1.1 is spoken here"), request.socket)
+    socket.destroy()
+  }
+  server.on("upgrade", close)
+  server.on("connect", close)
+  server.on("checkContinue", ({ socket }: IncomingMessage, response: ServerResponse) => {
+    const error = requestMalformed("no body is expected")
+    onRefused(error, socket)
+    write(response, word(error))
+  })
   server.on("clientError", (_, socket) => {
     if (!socket.writable) {
       socket.destroy()
       return
     }
-    const { headers, body } = word(requestMalformed("this is not HTTP/1.1"))
+    const error = requestMalformed("this is not HTTP/1.1")
+    if (socket instanceof Socket) onRefused(error, socket)
+    const { headers, body } = word(error)
     const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`)
     socket.end(["HTTP/1.1 400 Bad Request", ...lines, "", body].join("\r\n"))
   })

@@ -1,4 +1,5 @@
 /** A context without a machine: files in memory, a scripted daemon, a person who answers from a list. */
+import { basename, dirname } from "node:path"
 import type { ControlRoute, ControlRoutes, EndpointFile, ErrorBody, Status } from "../../daemon/api.ts"
 import { runApp } from "../../client/app.ts"
 import type { CallDaemon, Context } from "../../client/context.ts"
@@ -31,6 +32,8 @@ export interface Options {
   readonly rows?: number
   /** After so many pauses comes Ctrl-C. */
   readonly pauses?: number
+  /** Runs at each pause, with what has been written so far at hand. */
+  readonly onPause?: (files: Map<string, Buffer>) => unknown
   /** Runs at each daemon call: another program at work on the same files. */
   readonly onCall?: (files: Map<string, Buffer>) => unknown
 }
@@ -92,6 +95,7 @@ export async function credd(args: readonly string[], options: Options = {}): Pro
     },
     pause: async () => {
       pauses -= 1
+      if (pauses >= 0) options.onPause?.(held)
       if (pauses < 0) throw interrupted()
     },
     openBrowser: async (url) => {
@@ -116,6 +120,8 @@ export async function credd(args: readonly string[], options: Options = {}): Pro
 function memoryFiles(held: Map<string, Buffer>): Files {
   return {
     read: (path) => held.get(path),
+    readFrom: (path, offset) => held.get(path)?.subarray(offset),
+    list: (folder) => [...held.keys()].filter((path) => dirname(path) === folder).map((path) => basename(path)),
     target: (path) => path,
     write: (path, bytes) => void held.set(path, bytes),
     rename: (from, to) => {

@@ -7,6 +7,7 @@ import { imdsPorts } from "../../daemon/adapters/imds-ports.ts"
 import { listenOnPort } from "../../daemon/adapters/listen.ts"
 import { profileNotFound } from "../../daemon/core/errors.ts"
 import { openImds, type Imds } from "../../daemon/imds.ts"
+import { fakeAudit } from "../fakes/audit.ts"
 import { fakeClock, hours } from "../fakes/clock.ts"
 import { someCredentials } from "../fakes/credentials.ts"
 import { fakeLog } from "../fakes/log.ts"
@@ -22,6 +23,7 @@ async function setup({ always = [] as readonly string[], port = undefined as num
   const start = async (more: readonly string[] = always, at = first): Promise<Imds> => {
     const imds = await openImds({
       clock,
+      audit: fakeAudit(),
       log,
       broker: {
         checkImds,

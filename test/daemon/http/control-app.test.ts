@@ -26,6 +26,7 @@ function setup() {
     "GET /leases": vi.fn<ControlHandlers["GET /leases"]>(never),
     "POST /leases": vi.fn<ControlHandlers["POST /leases"]>(never),
     "DELETE /leases": vi.fn<ControlHandlers["DELETE /leases"]>(never),
+    "GET /audit": vi.fn<ControlHandlers["GET /audit"]>(never),
     "GET /imds": vi.fn<ControlHandlers["GET /imds"]>(never),
     "POST /imds": vi.fn<ControlHandlers["POST /imds"]>(never),
     "DELETE /imds": vi.fn<ControlHandlers["DELETE /imds"]>(never),

@@ -5,6 +5,7 @@ import { CreddError, sessionExpired } from "../../../daemon/core/errors.ts"
 import type { Answer } from "../../../daemon/http/answer.ts"
 import { credentialsApp, type CredentialsAppOptions, type Request } from "../../../daemon/http/credentials-app.ts"
 import { hostsOf } from "../../../daemon/http/guards.ts"
+import { fakeAudit } from "../../fakes/audit.ts"
 import { someCredentials } from "../../fakes/credentials.ts"
 import { fakeLeases } from "../../fakes/leases.ts"
 import { fakeLog } from "../../fakes/log.ts"
@@ -20,13 +21,14 @@ async function setup({ mayAsk = (): boolean | Promise<boolean> => true } = {}) {
   )
   const credentialsFor = vi.fn<CredentialsAppOptions["credentialsFor"]>(async () => credentials)
   const log = fakeLog()
-  const app = credentialsApp({ hosts: hostsOf(9912), leases, peers, credentialsFor, log })
+  const audit = fakeAudit()
+  const app = credentialsApp({ hosts: hostsOf(9912), leases, peers, credentialsFor, audit, log })
   const get = async (path: string, headers: Readonly<Record<string, string>> = {}, method = "GET"): Promise<Response> =>
     responseOf(
       method,
       await app(requestFor(method, path, { host: "127.0.0.1:9912", authorization: token, ...headers })),
     )
-  return { get, token, narrow, lease, leases, credentials, credentialsFor, log }
+  return { get, token, narrow, lease, leases, credentials, credentialsFor, audit, log }
 }
 
 /** As node shows it: nothing decoded. */
@@ -62,8 +64,31 @@ describe("GET /credentials/{profile}", () => {
     )
   })
 
-  it("answers HEAD without a body", async () => {
-    const response = await (await setup()).get("/credentials/dev", {}, "HEAD")
+  it("leaves a line for each hand-out, and for each refusal what the caller was told", async () => {
+    const { get, narrow, lease, leases, credentials, audit } = await setup()
+
+    await get("/credentials/dev")
+    await get("/credentials/dev", { authorization: "wrong" })
+    await get("/credentials/prod", { authorization: narrow })
+    await get("/credentials/dev", { host: "evil.test" })
+
+    const { accessKeyId: keyId } = credentials
+    const expiration = "2026-11-23T22:10:00Z"
+    const leaseId = leases.find("shell")?.id
+    const asked = { profile: "prod", lease: "agent", leaseId: lease.id }
+    expect(audit.lines.map(({ event, facts }) => ({ event, ...facts }))).toEqual([
+      { event: "served", outcome: "ok", via: "endpoint", profile: "dev", lease: "shell", leaseId, keyId, expiration },
+      { event: "refused", outcome: "TokenRejected", via: "endpoint" },
+      { event: "refused", outcome: "ProfileNotAllowed", via: "endpoint", ...asked },
+      { event: "refused", outcome: "HostRejected", via: "endpoint" },
+    ])
+  })
+
+  it("answers HEAD without a body, which is no hand-out", async () => {
+    const { get, audit } = await setup()
+    const response = await get("/credentials/dev", {}, "HEAD")
+
+    expect(audit.lines).toEqual([])
 
     expect(response.status).toBe(200)
     expect(await response.text()).toBe("")

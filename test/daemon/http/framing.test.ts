@@ -3,8 +3,10 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { listenOnPort } from "../../../daemon/adapters/listen.ts"
 import { served, wholeAccess } from "../../../daemon/core/access.ts"
 import { credentialsApp } from "../../../daemon/http/credentials-app.ts"
+import { codeOf } from "../../../daemon/core/errors.ts"
 import { hostsOf } from "../../../daemon/http/guards.ts"
 import { credentialsServer } from "../../../daemon/http/servers.ts"
+import { fakeAudit } from "../../fakes/audit.ts"
 import { someCredentials } from "../../fakes/credentials.ts"
 import { fakeLeases } from "../../fakes/leases.ts"
 import { fakeLog } from "../../fakes/log.ts"
@@ -12,10 +14,12 @@ import { fakePeers } from "../../fakes/peers.ts"
 
 const { leases, mint } = fakeLeases()
 const { token } = await mint({})
+const audit = fakeAudit()
 const hosts = new Set<string>()
 const credentials = served(someCredentials(Date.now() + 3_600_000), wholeAccess)
 const server = credentialsServer(
-  credentialsApp({ hosts, leases, peers: fakePeers(), log: fakeLog(), credentialsFor: async () => credentials }),
+  credentialsApp({ hosts, leases, peers: fakePeers(), audit, log: fakeLog(), credentialsFor: async () => credentials }),
+  (error) => audit.record("refused", { outcome: codeOf(error) }),
 )
 let port = 0
 
@@ -94,9 +98,12 @@ describe("the data plane on a raw socket", () => {
     ["TRACE", () => `TRACE / HTTP/1.1\r\n${host()}\r\n\r\n`, 405],
     ["POST", () => `POST /credentials/dev HTTP/1.1\r\n${host()}\r\n${authorization}\r\nContent-Length: 0\r\n\r\n`, 405],
   ])("refuses %s", async (_, request, status) => {
+    const before = audit.lines.length
+
     const answer = await raw(request())
 
     expect(statusOf(answer)).toBe(status)
+    expect(audit.lines.slice(before)).toMatchObject([{ event: "refused" }])
     expect(answer).not.toContain("SecretAccessKey")
   })
 
@@ -104,7 +111,10 @@ describe("the data plane on a raw socket", () => {
     ["CONNECT", () => "CONNECT evil:80 HTTP/1.1\r\nHost: evil\r\n\r\n"],
     ["an upgrade to WebSocket", () => get([host(), authorization, "Connection: Upgrade", "Upgrade: websocket"])],
   ])("closes on %s without a word", async (_, request) => {
+    const before = audit.lines.length
+
     expect(await raw(request())).toBe("")
+    expect(audit.lines.slice(before)).toMatchObject([{ event: "refused" }])
   })
 
   it("closes a connection that sends its headers too slowly", async () => {

@@ -3,6 +3,7 @@ import { describe, expect, it, vi } from "vitest"
 import type { Credentials } from "../../../daemon/core/credentials.ts"
 import { loginRequired, serviceUnavailable } from "../../../daemon/core/errors.ts"
 import { imdsApp, tokenHeader, ttlHeader, type ImdsPlace } from "../../../daemon/http/imds-app.ts"
+import { fakeAudit } from "../../fakes/audit.ts"
 import { fakeClock, hours, seconds } from "../../fakes/clock.ts"
 import { someCredentials } from "../../fakes/credentials.ts"
 import { fakeLog } from "../../fakes/log.ts"
@@ -16,14 +17,15 @@ function setup(profile = "dev") {
   const credentials = vi.fn<() => Promise<Credentials>>(async () => held)
   const place = vi.fn<() => ImdsPlace | undefined>(() => ({ region: "eu-west-1", accountId: "123456789012" }))
   const log = fakeLog()
-  const app = imdsApp({ profile, place, credentials, clock, log })
+  const audit = fakeAudit()
+  const app = imdsApp({ profile, place, credentials, clock, audit, log })
   const send = async (method: string, path: string, headers: Readonly<Record<string, string>> = {}) =>
     await app.request(path, { method, headers: { host: "127.0.0.1:9913", ...headers } })
   const mint = async (ttl = "21600"): Promise<string> =>
     await (await send("PUT", "/latest/api/token", { [ttlHeader]: ttl })).text()
   const get = async (path: string, token?: string): Promise<Response> =>
     await send("GET", path, { [tokenHeader]: token ?? (await mint()) })
-  return { clock, held, credentials, place, log, app, send, mint, get }
+  return { clock, held, credentials, place, audit, log, app, send, mint, get }
 }
 
 describe("the token of an imdsApp", () => {

@@ -4,25 +4,30 @@ import { once } from "node:events"
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest"
 import { listenOnPort } from "../../../daemon/adapters/listen.ts"
 import { hostsOf } from "../../../daemon/http/guards.ts"
+import { codeOf } from "../../../daemon/core/errors.ts"
 import { imdsApp } from "../../../daemon/http/imds-app.ts"
 import { imdsServer } from "../../../daemon/http/servers.ts"
 import { fakeClock, hours } from "../../fakes/clock.ts"
+import { fakeAudit } from "../../fakes/audit.ts"
 import { someCredentials } from "../../fakes/credentials.ts"
 import { fakeLog } from "../../fakes/log.ts"
 
 const hosts = new Set<string>()
 const clock = fakeClock()
+const audit = fakeAudit()
 const mayAsk = vi.fn<(socket: Socket) => Promise<boolean>>()
 const server = imdsServer(
   imdsApp({
     profile: "dev",
     clock,
+    audit,
     log: fakeLog(),
     place: () => ({ region: "eu-west-1" }),
     credentials: async () => someCredentials(clock.now() + 1 * hours),
   }),
   hosts,
   mayAsk,
+  (error) => audit.record("refused", { outcome: codeOf(error) }),
 )
 let port = 0
 
