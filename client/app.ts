@@ -277,6 +277,25 @@ export const routes = buildRouteMap({
       parameters: { positional: manyProfiles, flags: { all: flag("every session") } },
       load: async () => (await import("./commands/logout.ts")).logout,
     }),
+    process: command({
+      brief: "print credentials as a credential_process, for tools that must be given a profile",
+      about: [
+        "AWS SDKs run it themselves. --setup writes a profile credd-NAME for each profile (or each that is named) into ~/.aws/config; --remove takes them away, and leaves the file byte for byte as it was.",
+      ],
+      examples: [
+        "credd process --setup dev",
+        "AWS_PROFILE=credd-dev aws sts get-caller-identity",
+        "credd process --remove",
+      ],
+      parameters: {
+        positional: manyProfiles,
+        flags: {
+          setup: flag("write profiles into ~/.aws/config"),
+          remove: flag("take them away again"),
+        },
+      },
+      load: async () => (await import("./commands/process.ts")).processCommand,
+    }),
     refresh: command({
       brief: "renew a profile's credentials now",
       examples: ["credd refresh dev"],

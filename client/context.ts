@@ -1,5 +1,5 @@
 /** All that a command may touch, so that a test can put anything in its place. */
-import { writeSync } from "node:fs"
+import { accessSync, constants, writeSync } from "node:fs"
 import type { ControlRoute, ControlRoutes } from "../daemon/api.ts"
 import { pathsFrom, type Paths } from "../daemon/paths.ts"
 import { errnoCode, realFiles, type Files } from "./files.ts"
@@ -10,12 +10,22 @@ export type CallDaemon = <R extends ControlRoute>(
   body: ControlRoutes[R]["body"],
 ) => Promise<ControlRoutes[R]["answer"]>
 
+/** An answer over HTTP, whatever its status. */
+export interface Answer {
+  readonly status: number
+  readonly text: string
+}
+
 export interface Context {
   readonly process: { readonly stdout: Stream; readonly stderr: Stream; exitCode?: number | string | null }
   readonly env: Readonly<Record<string, string | undefined>>
   readonly paths: Paths
   readonly now: () => number
+  /** The words that start this very program, from anywhere. */
+  readonly program: readonly string[]
   readonly daemon: CallDaemon
+  /** Asks the data plane, as an SDK does; throws `DaemonNotRunning` where nobody listens. */
+  readonly readCredentials: (uri: string, token: string) => Promise<Answer>
   readonly files: Files
   /** Whether a person is there to be asked. */
   readonly isInteractive: boolean
@@ -54,8 +64,13 @@ export function processContext(): Context {
     env,
     paths,
     now: Date.now,
+    get program() {
+      const [node = "", script = ""] = process.argv
+      return isExecutable(script) ? [script] : [node, script]
+    },
     daemon: async <R extends ControlRoute>(route: R, body: ControlRoutes[R]["body"]) =>
       await (await import("./daemon-client.ts")).daemonClient(paths.socket)(route, body),
+    readCredentials: async (uri, token) => await (await import("./data-plane.ts")).readCredentials(uri, token),
     files: realFiles,
     get isInteractive() {
       return process.stdin.isTTY && process.stderr.isTTY
@@ -109,4 +124,13 @@ function quickStream(fd: number, open: () => NodeJS.WriteStream): Stream {
 function endQuietly(error: unknown): never {
   if (errnoCode(error) === "EPIPE") process.exit()
   throw error
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
 }

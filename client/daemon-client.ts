@@ -1,22 +1,17 @@
-/** Asks the daemon over its Unix socket. On node:net alone: node:http would cost each command 8 to 34 ms of start-up. */
-import { connect } from "node:net"
+/** Asks the daemon over its Unix socket. */
 import type { ControlRoute, ControlRoutes, ErrorBody } from "../daemon/api.ts"
 import { socketPathLimit } from "../daemon/paths.ts"
-import type { CallDaemon } from "./context.ts"
+import type { Answer, CallDaemon } from "./context.ts"
+import { exchange, notRunning, unanswered, type Limits } from "./exchange.ts"
 import { Failure } from "./failure.ts"
 import { errnoCode } from "./files.ts"
-
-export interface Limits {
-  readonly deadlineMs: number
-  readonly maxAnswerBytes: number
-}
 
 const defaults: Limits = { deadlineMs: 30_000, maxAnswerBytes: 16 * 1_048_576 }
 
 export function daemonClient(socket: string, limits: Limits = defaults): CallDaemon {
   return async <R extends ControlRoute>(route: R, body: ControlRoutes[R]["body"]) => {
     const [method = "", path = ""] = route.split(" ")
-    const { status, text } = parse(await exchange(socket, requestText(method, path, body), limits))
+    const { status, text } = await send(socket, requestText(method, path, body), limits)
     if (status !== 200) throw refusal(status, text)
     let answer: ControlRoutes[R]["answer"]
     try {
@@ -40,7 +35,7 @@ function requestText(method: string, path: string, body: Readonly<Record<string,
   return head(path, "Content-Type: application/json", `Content-Length: ${Buffer.byteLength(text)}`) + text
 }
 
-async function exchange(socket: string, request: string, { deadlineMs, maxAnswerBytes }: Limits): Promise<Buffer> {
+async function send(socket: string, request: string, limits: Limits): Promise<Answer> {
   const limit = socketPathLimit()
   if (Buffer.byteLength(socket) > limit) {
     throw new Failure({
@@ -49,42 +44,17 @@ async function exchange(socket: string, request: string, { deadlineMs, maxAnswer
       hint: "set CREDD_HOME or XDG_RUNTIME_DIR to a shorter path",
     })
   }
-  return await new Promise((resolve, reject) => {
-    const chunks: Buffer[] = []
-    let size = 0
-    const connection = connect({ path: socket }, () => connection.write(request))
-    const seconds = Math.round(deadlineMs / 1_000)
-    const timer = setTimeout(() => connection.destroy(unanswered(`it did not answer within ${seconds} s`)), deadlineMs)
-    connection.on("data", (chunk) => {
-      chunks.push(chunk)
-      size += chunk.length
-      if (size > maxAnswerBytes) connection.destroy(unanswered("its answer is too large"))
-    })
-    connection.once("end", () => resolve(Buffer.concat(chunks)))
-    connection.once("error", (error) => reject(error instanceof Failure ? error : unreachable(socket, error)))
-    connection.once("close", () => clearTimeout(timer))
-  })
+  try {
+    return await exchange({ path: socket }, request, limits)
+  } catch (error) {
+    throw error instanceof Failure ? error : unreachable(socket, error)
+  }
 }
 
-/** One whole answer with its length said, or none: half an answer is never taken for one. */
-function parse(answer: Buffer): { readonly status: number; readonly text: string } {
-  const end = answer.indexOf("\r\n\r\n")
-  const head = answer.toString("latin1", 0, Math.max(end, 0))
-  const status = /^HTTP\/1\.1 (\d{3})\b/.exec(head)?.[1]
-  const length = /\r\ncontent-length:[ \t]*(\d+)[ \t]*(?:\r\n|$)/i.exec(head)?.[1]
-  const body = answer.subarray(end + 4)
-  if (status === undefined || length === undefined || body.length !== Number(length)) throw unanswered("it broke off")
-  return { status: Number(status), text: body.toString("utf8") }
-}
-
-function unreachable(socket: string, error: Error): Failure {
+function unreachable(socket: string, error: unknown): Failure {
   const code = errnoCode(error)
   if (["ECONNREFUSED", "ENOENT", "ENOTDIR"].includes(code)) {
-    return new Failure({
-      code: "DaemonNotRunning",
-      message: "the credd daemon is not running",
-      hint: "run: credd daemon   (or as a service: see the README)",
-    })
+    return notRunning()
   }
   if (["EACCES", "EPERM", "ENOTSOCK"].includes(code)) {
     return new Failure({
@@ -94,14 +64,6 @@ function unreachable(socket: string, error: Error): Failure {
     })
   }
   return unanswered("it broke off")
-}
-
-function unanswered(why: string): Failure {
-  return new Failure({
-    code: "Unavailable",
-    message: `could not get an answer from the daemon: ${why}`,
-    hint: "run: credd status",
-  })
 }
 
 function refusal(status: number, text: string): Failure {

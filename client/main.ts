@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 /**
- * The bin. `credd env PROFILE` and `credd status [--short]` run in every new shell and prompt: in these plainest forms
- * they skip the command line's machinery, which would cost them a third of bare node's start. The rest takes the usual way.
+ * The bin. `credd env PROFILE` and `credd status [--short]` run in every new shell and prompt, `credd process PROFILE`
+ * each time that a tool starts: in these plainest forms they skip the command line's machinery, which would cost them a
+ * third of bare node's start. The rest takes the usual way.
  */
 import { processContext } from "./context.ts"
 import { guarded } from "./failure.ts"
@@ -18,6 +19,9 @@ if (command === "env" && args.length <= 2 && !profile?.startsWith("-")) {
   const { status } = await import("./commands/status.ts")
   const flags = { json: false, short: args.length === 2, watch: false }
   process.exitCode = await guarded(context, () => status(context, flags))
+} else if (command === "process" && profile !== undefined && args.length === 2 && !profile.startsWith("-")) {
+  const { credentialProcess } = await import("./commands/process.ts")
+  process.exitCode = await guarded(context, () => credentialProcess(context, profile))
 } else if (command === "__complete") {
   const { answer } = await import("./commands/completion.ts")
   process.exitCode = await guarded(context, () => answer(context, args.slice(1)))

@@ -2,6 +2,7 @@
 import type { EndpointFile } from "../daemon/api.ts"
 import { endpointFile } from "../daemon/paths.ts"
 import type { Context } from "./context.ts"
+import { Failure } from "./failure.ts"
 
 type Reader = Pick<Context, "env" | "files" | "paths">
 
@@ -34,6 +35,25 @@ export function profileFrom(
 export async function profileFor(context: Context, named: string | undefined): Promise<string> {
   const profile = profileFrom(context, named, readEndpoint(context))
   return profile ?? (await context.daemon("GET /environment", {})).profile
+}
+
+/** Throws `DaemonNotRunning`: the daemon writes it when it starts. */
+export function tokenIn({ files }: Pick<Context, "files">, file: string): string {
+  let token = ""
+  try {
+    token = String(files.read(file) ?? "")
+  } catch {
+    // Said below.
+  }
+  // An empty variable or one with a line break would break SDKs in ways of their own.
+  if (!/^[\x21-\x7e]+$/.test(token)) {
+    throw new Failure({
+      code: "DaemonNotRunning",
+      message: `could not read an authorization token from ${file}`,
+      hint: "run: credd daemon   (or as a service: see the README)",
+    })
+  }
+  return token
 }
 
 function defaultProfile({ files, paths }: Reader): string | undefined {

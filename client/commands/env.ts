@@ -10,8 +10,8 @@ import {
   word,
   type Target,
 } from "../environment.ts"
-import { Failure, usageWrong } from "../failure.ts"
-import { profileFrom, readEndpoint } from "../profile.ts"
+import { usageWrong, type Failure } from "../failure.ts"
+import { profileFrom, readEndpoint, tokenIn } from "../profile.ts"
 
 type EnvFlags = {
   readonly imds: boolean
@@ -61,24 +61,6 @@ async function served(context: Context, named: string | undefined): Promise<Serv
     return { profile, fullUri, ...endpoint.profiles[profile], tokenFile: endpoint.tokenFile }
   }
   return await context.daemon("GET /environment", profile === undefined ? {} : { profile })
-}
-
-function tokenIn({ files }: Context, file: string): string {
-  let token = ""
-  try {
-    token = String(files.read(file) ?? "")
-  } catch {
-    // Said below.
-  }
-  // An empty variable or one with a line break would break SDKs in ways of their own.
-  if (!/^[\x21-\x7e]+$/.test(token)) {
-    throw new Failure({
-      code: "DaemonNotRunning",
-      message: `could not read an authorization token from ${file}`,
-      hint: "run: credd daemon   (or as a service: see the README)",
-    })
-  }
-  return token
 }
 
 function notEnabled(profile: string): Failure {

@@ -2,9 +2,8 @@
  * `credd import`: moves access keys out of `~/.aws/credentials`. A key leaves the file only after the daemon has proven
  * it, kept it and read it back; whatever interrupts this, each key is in the file, in the store, or in both.
  */
-import { homedir } from "node:os"
-import { join } from "node:path"
 import type { Command } from "../app.ts"
+import { awsCredentialsPath } from "../aws-files.ts"
 import type { Context } from "../context.ts"
 import { findKeys, withoutKeys, type FoundKey } from "../credentials-file.ts"
 import { Failure, usageWrong } from "../failure.ts"
@@ -16,7 +15,7 @@ import { unlocking } from "./unlock.ts"
 
 export const importKeys: Command<{ keep: boolean }, string[]> = async (context, { keep }, ...named) => {
   const { stderr } = context.process
-  const file = credentialsPath(context.env)
+  const file = awsCredentialsPath(context.env)
   const before = read(context, file)
   const text = before.toString("latin1")
   const found = findKeys(text)
@@ -92,11 +91,4 @@ function read({ files }: Context, file: string): Buffer {
 
 function noKey(message: string): Failure {
   return new Failure({ code: "AccessKeyMissing", message, hint: "run: credd add PROFILE" })
-}
-
-function credentialsPath(env: Context["env"]): string {
-  const home = env["HOME"] || homedir()
-  const named = env["AWS_SHARED_CREDENTIALS_FILE"]
-  if (!named) return join(home, ".aws", "credentials")
-  return named.startsWith("~/") ? join(home, named.slice(2)) : named
 }

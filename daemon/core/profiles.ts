@@ -261,7 +261,7 @@ function plainKeyProblem(key: PlainKey): string | undefined {
 
 /** `credd process X`, as `credd process --setup` writes it: to run it would be to ask ourselves. */
 function isOurOwn(command: string): boolean {
-  return /(^|[/\\"'\s])credd["']?\s+process\s/.test(`${command} `)
+  return /(^|[/\\"'\s])(credd|client\/main\.js)["']?\s+process\s/.test(`${command} `)
 }
 
 /** Leaves out what is absent, so that optional properties stay truly absent. */

@@ -25,6 +25,7 @@ async function clientTimes({ home, env }: Installation): Promise<Row[]> {
   const rows: Row[] = []
   for (const [args, most] of [
     [["env", "dev"], 1.2],
+    [["process", "dev"], 1.8],
     [["status"], 1.5],
     [["status", "--short"], 1.35],
   ] as const) {

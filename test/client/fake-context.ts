@@ -2,7 +2,7 @@
 import { basename, dirname } from "node:path"
 import type { ControlRoute, ControlRoutes, EndpointFile, ErrorBody, Status } from "../../daemon/api.ts"
 import { runApp } from "../../client/app.ts"
-import type { CallDaemon, Context } from "../../client/context.ts"
+import type { Answer, CallDaemon, Context } from "../../client/context.ts"
 import { Failure, interrupted } from "../../client/failure.ts"
 import type { Files } from "../../client/files.ts"
 
@@ -22,6 +22,9 @@ export interface Options {
   readonly env?: Readonly<Record<string, string>>
   readonly files?: Readonly<Record<string, string>>
   readonly daemon?: Handlers | "not running"
+  /** What the data plane answers, in order; the last one again and again. */
+  readonly answers?: readonly Answer[]
+  readonly program?: readonly string[]
   /** What a person types, in order; undefined is Ctrl-C. Without it nobody is there. */
   readonly typed?: readonly (string | undefined)[]
   readonly stdin?: string
@@ -44,6 +47,8 @@ export interface Outcome {
   readonly stderr: string
   readonly calls: readonly Call[]
   readonly asked: readonly string[]
+  /** What the data plane was asked for: URI and token. */
+  readonly requests: readonly string[]
   readonly files: ReadonlyMap<string, string>
 }
 
@@ -58,6 +63,8 @@ export async function credd(args: readonly string[], options: Options = {}): Pro
   const written = { stdout: "", stderr: "" }
   const calls: Call[] = []
   const asked: string[] = []
+  const requests: string[] = []
+  let dataPlane = options.answers ?? []
   const answers = [...(typed ?? [])]
   const held = new Map(Object.entries(options.files ?? {}).map(([path, text]) => [path, Buffer.from(text)]))
   const stream = (name: "stdout" | "stderr") => ({
@@ -84,6 +91,15 @@ export async function credd(args: readonly string[], options: Options = {}): Pro
     paths: { settings: `${home}/config.toml`, state: home, socket: `${home}/credd.sock` },
     now: () => now,
     daemon: call as CallDaemon,
+    program: options.program ?? ["/usr/local/bin/credd"],
+    readCredentials: async (uri, given) => {
+      requests.push(`${uri} ${given}`)
+      options.onCall?.(held)
+      const [next, ...rest] = dataPlane
+      if (next === undefined) return refuse({ code: "DaemonNotRunning", message: "the credd daemon is not running" })
+      if (rest.length > 0) dataPlane = rest
+      return next
+    },
     files: memoryFiles(held),
     isInteractive: typed !== undefined,
     readLines: async (count) => stdin.split("\n").slice(0, count),
@@ -113,6 +129,7 @@ export async function credd(args: readonly string[], options: Options = {}): Pro
     ...written,
     calls,
     asked,
+    requests,
     files: new Map([...held].map(([path, bytes]) => [path, bytes.toString()])),
   }
 }
