@@ -197,6 +197,25 @@ export const routes = buildRouteMap({
       },
       load: async () => (await import("./commands/decode.ts")).decode,
     }),
+    doctor: command({
+      brief: "find what keeps this shell from credd, and say what mends it",
+      about: [
+        "Walks the credential chain of each AWS SDK for this shell and the files under ~/.aws, and says which credentials would be used in each, and why credd's or why not. Looks at the daemon, its port, store, clock and service, at SDKs that are too old, and at keys in plain text.",
+        "Ends with 1 when something would stop credd from being used.",
+      ],
+      examples: ["credd doctor", "credd doctor --identity", "credd doctor --fix"],
+      exits: { 0: "nothing stops credd from being used", 1: "something does", 2: "wrong usage", 130: "interrupted" },
+      parameters: {
+        positional: none,
+        flags: {
+          json,
+          identity: flag("ask AWS who each of the credentials is"),
+          fix: flag("mend what is safe to mend, each after a yes"),
+          yes: flag("with --fix: do not ask"),
+        },
+      },
+      load: async () => (await import("./commands/doctor.ts")).doctor,
+    }),
     env: command({
       brief: "print shell lines that make AWS SDKs ask credd",
       examples: ['eval "$(credd env dev)"', "credd env dev --shell fish | source", "credd env --unset"],

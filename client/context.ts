@@ -3,6 +3,7 @@ import { accessSync, constants, writeSync } from "node:fs"
 import type { ControlRoute, ControlRoutes } from "../daemon/api.ts"
 import { pathsFrom, type Paths } from "../daemon/paths.ts"
 import { errnoCode, realFiles, type Files } from "./files.ts"
+import type { Machine } from "./machine.ts"
 import type { Stream } from "./output.ts"
 
 export type CallDaemon = <R extends ControlRoute>(
@@ -37,6 +38,8 @@ export interface Context {
   readonly pause: (ms: number) => Promise<void>
   /** Shows a URL that is a secret: nobody else on the machine gets to see it. */
   readonly openBrowser: (url: string) => Promise<void>
+  /** For `credd doctor`: what it looks at beyond the files. */
+  readonly machine: () => Promise<Machine>
   /** Runs a command of the user's (`mfa_process`) and gives its output. */
   readonly runShell: (command: string) => Promise<string>
 }
@@ -81,6 +84,7 @@ export function processContext(): Context {
       await new Promise((resolve) => setTimeout(resolve, ms))
     },
     openBrowser: async (url) => await (await import("./browser.ts")).openBrowser(url),
+    machine: async () => (await import("./machine.ts")).realMachine,
     runShell: async (command) => await (await import("./run-shell.ts")).runShell(command),
   }
 }

@@ -49,7 +49,7 @@ function block(title: string, lines: readonly string[]): readonly string[] {
 }
 
 /** Lines of at most so many columns, broken between words. */
-function wrapped(text: string, columns: number): readonly string[] {
+export function wrapped(text: string, columns: number): readonly string[] {
   const lines: string[] = []
   let line = ""
   for (const word of text.split(" ")) {

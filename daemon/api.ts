@@ -140,6 +140,8 @@ export interface Status {
     readonly store: StoreKind
     /** `ready`, or why the store cannot be read just now; it heals by itself. */
     readonly storeState: "ready" | "locked" | "unavailable"
+    /** How far AWS's clock is ahead of this machine's; absent until AWS has told the time. */
+    readonly clockOffsetMs?: number
   }
   readonly sessions: readonly SessionStatus[]
   readonly profiles: readonly ProfileStatus[]
@@ -182,6 +184,16 @@ export interface DecodedStatement {
   readonly effect: string
   readonly actions: readonly string[]
   readonly resources: readonly string[]
+}
+
+/** A long-lived access key in the store, as far as anybody is told of it. */
+export interface KeptKeyStatus {
+  readonly profile: string
+  /** Masked: the last four characters. */
+  readonly accessKeyId: string
+  readonly arn: string
+  /** When credd was given it; IAM knows when it was made. */
+  readonly addedAt: string
 }
 
 /** A change that was made, and what did not go as well as it could have. */
@@ -247,6 +259,10 @@ export interface ControlRoutes {
     }
     /** Whoever opens the URL within 15 minutes is signed in. `expiration` is when the credentials behind it end. */
     readonly answer: { readonly profile: string; readonly url: string; readonly expiration: string }
+  }
+  "GET /access-keys": {
+    readonly body: Record<string, never>
+    readonly answer: { readonly keys: readonly KeptKeyStatus[] }
   }
   "POST /access-keys": {
     readonly body: {

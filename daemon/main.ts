@@ -142,6 +142,7 @@ async function start(settings: Settings, env: Env, log: Log): Promise<() => Prom
     endpoint: `http://${loopback}:${port}`,
     tokenFile: files.tokenFile(shellName),
     startedAt: clock.now(),
+    clockOffsetMs: () => (clock.isDoubtful() ? undefined : clock.offsetMs()),
     defaultProfile: settings.defaultProfile,
     async renewLeases() {
       const ended = await leases.revokeAll()

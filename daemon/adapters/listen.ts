@@ -1,10 +1,11 @@
 /** Opens the two doors: the loopback port and the Unix socket; and says who is in the way when one cannot be opened. */
-import { chmod, lstat, mkdir, readFile, readdir, readlink, unlink } from "node:fs/promises"
+import { chmod, lstat, mkdir, unlink } from "node:fs/promises"
 import { connect, type AddressInfo, type Server } from "node:net"
 import { dirname } from "node:path"
 import { CreddError, alreadyRunning, portTaken, socketUnusable } from "../core/errors.ts"
 import { socketPathLimit } from "../paths.ts"
 import { errnoCode } from "./errno.ts"
+import { holderOf } from "./port-holder.ts"
 
 export const loopback = "127.0.0.1"
 
@@ -99,33 +100,4 @@ function addressOf(server: Server): AddressInfo {
   const address = server.address()
   if (address === null || typeof address === "string") throw new TypeError("the server does not listen on a port")
   return address
-}
-
-/** Linux tells by /proc whose socket it is; elsewhere the next command is the best that can be said. */
-async function holderOf(port: number): Promise<string> {
-  const unknown = `another program (to see which: lsof -nP -iTCP:${port})`
-  try {
-    const rows = (await readFile("/proc/net/tcp", "utf8")).split("\n").map((row) => row.trim().split(/\s+/))
-    const hexPort = port.toString(16).toUpperCase().padStart(4, "0")
-    const row = rows.find(([, local = "", , state]) => local.endsWith(`:${hexPort}`) && state === "0A")
-    if (row === undefined) return unknown
-    const [uid, inode] = [row[7], row[9]]
-    const pid = await processWith(`socket:[${inode}]`)
-    if (pid === undefined) return `a program of user id ${uid}`
-    const name = (await readFile(`/proc/${pid}/comm`, "utf8")).trim()
-    return `${name} (pid ${pid}, user id ${uid})`
-  } catch {
-    return unknown
-  }
-}
-
-async function processWith(link: string): Promise<string | undefined> {
-  for (const pid of await readdir("/proc")) {
-    if (!/^\d+$/.test(pid)) continue
-    const fds = await readdir(`/proc/${pid}/fd`).catch(() => [])
-    for (const fd of fds) {
-      if ((await readlink(`/proc/${pid}/fd/${fd}`).catch(() => "")) === link) return pid
-    }
-  }
-  return undefined
 }

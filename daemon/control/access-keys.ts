@@ -1,13 +1,32 @@
 /** Access keys come in, proven with AWS first, and go. */
+import { isoSeconds, maskedKeyId } from "../core/credentials.ts"
 import { accessKeyMalformed } from "../core/errors.ts"
 import { Secret } from "../core/secret.ts"
 import type { ControlHandlers } from "../http/control-app.ts"
 import type { ControlOptions } from "./options.ts"
 
-type Routes = Pick<ControlHandlers, "POST /access-keys" | "DELETE /access-keys">
+type Routes = Pick<ControlHandlers, "GET /access-keys" | "POST /access-keys" | "DELETE /access-keys">
 
 export function accessKeyRoutes({ broker, store, onProfilesChanged }: ControlOptions): Routes {
   return {
+    "GET /access-keys": async () => {
+      const profiles = await store.accessKeyProfiles()
+      const kept = await Promise.all(
+        profiles.map(async (profile) => ({ profile, key: await store.readAccessKey(profile) })),
+      )
+      return {
+        keys: kept.flatMap(({ profile, key }) =>
+          key === undefined
+            ? []
+            : {
+                profile,
+                accessKeyId: maskedKeyId(key.accessKeyId),
+                arn: key.arn,
+                addedAt: isoSeconds(key.addedAt),
+              },
+        ),
+      }
+    },
     "POST /access-keys": async ({ profile, accessKeyId, secretAccessKey, mfaSerial }) => {
       if (
         !/^[A-Z0-9]{16,128}$/.test(accessKeyId) ||

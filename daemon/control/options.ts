@@ -15,6 +15,8 @@ export interface ControlOptions {
   readonly endpoint: string
   readonly tokenFile: string
   readonly startedAt: number
+  /** How far AWS's clock is ahead of this machine's, where AWS has told. */
+  readonly clockOffsetMs: () => number | undefined
   readonly defaultProfile: string | undefined
   /** Ends every lease and makes a fresh `shell`; answers with what has ended. */
   readonly renewLeases: () => Promise<readonly Lease[]>

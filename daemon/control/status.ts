@@ -8,9 +8,19 @@ import type { ControlOptions } from "./options.ts"
 
 type Routes = Pick<ControlHandlers, "GET /status" | "GET /whoami" | "POST /decode">
 
-export function statusRoutes({ broker, imds, leases, store, audit, endpoint, startedAt }: ControlOptions): Routes {
+export function statusRoutes({
+  broker,
+  imds,
+  leases,
+  store,
+  audit,
+  endpoint,
+  startedAt,
+  clockOffsetMs,
+}: ControlOptions): Routes {
   return {
     "GET /status": async (): Promise<Status> => {
+      const offset = clockOffsetMs()
       const { storeState, sessions, profiles, warnings } = broker.status()
       return {
         daemon: {
@@ -20,6 +30,7 @@ export function statusRoutes({ broker, imds, leases, store, audit, endpoint, sta
           endpoint,
           store: store.kind,
           storeState,
+          ...(offset === undefined ? {} : { clockOffsetMs: Math.round(offset) }),
         },
         sessions,
         profiles: profiles.map((profile) => ({ ...profile, fullUri: fullUri(endpoint, profile.name) })),

@@ -118,6 +118,7 @@ export function controlApp({ handlers, held, before, log }: ControlAppOptions): 
       durationSeconds: v.exactOptional(v.pipe(v.number(), v.integer())),
     }),
   )
+  on("GET /access-keys", nothing)
   on(
     "POST /access-keys",
     v.object({ profile, accessKeyId: v.string(), secretAccessKey: v.string(), mfaSerial: v.exactOptional(mfaSerial) }),

@@ -5,6 +5,7 @@ import { runApp } from "../../client/app.ts"
 import type { Answer, CallDaemon, Context } from "../../client/context.ts"
 import { Failure, interrupted } from "../../client/failure.ts"
 import type { Files } from "../../client/files.ts"
+import type { Machine } from "../../client/machine.ts"
 
 export const home = "/home/alice/.credd"
 const now = Date.parse("2026-11-23T10:00:00Z")
@@ -29,6 +30,8 @@ export interface Options {
   readonly typed?: readonly (string | undefined)[]
   readonly stdin?: string
   readonly shell?: (command: string) => string
+  /** For `credd doctor`. */
+  readonly machine?: Machine
   readonly browser?: (url: string) => unknown
   readonly columns?: number
   readonly isTerminal?: boolean
@@ -117,6 +120,10 @@ export async function credd(args: readonly string[], options: Options = {}): Pro
     openBrowser: async (url) => {
       if (options.browser === undefined) throw new Error("the test expects no browser")
       options.browser(url)
+    },
+    machine: async () => {
+      if (options.machine === undefined) throw new Error("the test expects no look at the machine")
+      return options.machine
     },
     runShell: async (command) => {
       if (shell === undefined) throw new Error("the test expects no mfa_process")

@@ -21,6 +21,7 @@ function setup() {
     "POST /console": vi.fn<ControlHandlers["POST /console"]>(never),
     "POST /decode": vi.fn<ControlHandlers["POST /decode"]>(never),
     "POST /refresh": vi.fn<ControlHandlers["POST /refresh"]>(never),
+    "GET /access-keys": vi.fn<ControlHandlers["GET /access-keys"]>(never),
     "POST /access-keys": vi.fn<ControlHandlers["POST /access-keys"]>(never),
     "DELETE /access-keys": vi.fn<ControlHandlers["DELETE /access-keys"]>(never),
     "GET /leases": vi.fn<ControlHandlers["GET /leases"]>(never),
