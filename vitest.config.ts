@@ -3,6 +3,7 @@ import { defineConfig } from "vitest/config"
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
+    exclude: ["test/service/**"],
     globalSetup: ["test/support/prepare.ts"],
     reporters: ["default", "./test/support/closing-line.ts"],
     testTimeout: 30_000,

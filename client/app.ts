@@ -175,7 +175,10 @@ export const routes = buildRouteMap({
     daemon: command({
       brief: "run the daemon in the foreground",
       examples: ["credd daemon"],
-      parameters: { positional: none, flags: {} },
+      parameters: {
+        positional: none,
+        flags: { supervised: flag("end when the event loop hangs: for a service manager, which starts it again") },
+      },
       load: async () => (await import("./commands/daemon.ts")).daemon,
     }),
     decode: command({

@@ -1,19 +1,21 @@
 /** The hall: reads settings, builds the adapters, hands them to the core, opens both doors, and closes them with grace. */
 import "./no-inspector.ts"
 import "./steady-heap.ts"
-import { readFile } from "node:fs/promises"
+import { access, readFile } from "node:fs/promises"
 import type { Server } from "node:http"
-import { join } from "node:path"
+import { Server as NetServer } from "node:net"
+import { dirname, join } from "node:path"
 import { writeFileAtomic } from "./adapters/atomic-file.ts"
 import { auditTrail } from "./adapters/audit.ts"
 import { awsConfig, awsFilesFrom } from "./adapters/aws-config.ts"
 import { breathe, systemClock } from "./adapters/clock.ts"
 import { fileStore } from "./adapters/file-store.ts"
+import { inheritedSockets, type Inherited } from "./adapters/inherited.ts"
 import type { ItemStore } from "./adapters/item-store.ts"
 import { keychain } from "./adapters/keychain.ts"
 import { leaseFiles } from "./adapters/lease-files.ts"
-import { answers, listenOnPort, listenOnSocket, loopback, privateFolder } from "./adapters/listen.ts"
-import { pinoLog } from "./adapters/log.ts"
+import { answers, isSocket, listenOnPort, listenOnSocket, loopback, privateFolder } from "./adapters/listen.ts"
+import { isJournal, pinoLog, type DaemonLog } from "./adapters/log.ts"
 import { memoryStore } from "./adapters/memory-store.ts"
 import { changedSettings } from "./adapters/settings-memory.ts"
 import { secretStore } from "./adapters/secret-store.ts"
@@ -23,6 +25,7 @@ import { peers as peersOf } from "./adapters/peers.ts"
 import { outsideCredentials } from "./adapters/outside-credentials.ts"
 import { notifier } from "./adapters/notifier.ts"
 import { imdsPorts } from "./adapters/imds-ports.ts"
+import { watchEventLoop } from "./adapters/watchdog.ts"
 import { openImds } from "./imds.ts"
 import { endpointFileOf } from "./control/environment.ts"
 import { createHolds } from "./control/exec.ts"
@@ -34,39 +37,94 @@ import { calmRefusals } from "./core/calm-refusals.ts"
 import { CreddError, alreadyRunning, codeOf } from "./core/errors.ts"
 import { heartbeat } from "./core/heartbeat.ts"
 import { createLeases, shellName } from "./core/leases.ts"
-import type { Log } from "./core/ports.ts"
 import { whole } from "./core/scope.ts"
 import { controlApp } from "./http/control-app.ts"
 import { credentialsApp } from "./http/credentials-app.ts"
 import { hostsOf } from "./http/guards.ts"
-import { controlServer, credentialsServer } from "./http/servers.ts"
+import type { Fetching } from "./http/servers.ts"
 import { endpointFile } from "./paths.ts"
-import { describeSettings, readSettings, type Settings } from "./settings.ts"
+import { controlEntrance, credentialsEntrance, type Credentials, type Entrance } from "./entrance.ts"
+import { refusingControl, refusingCredentials } from "./refusing.ts"
+import { awaitingRestart, describeSettings, readSettings, type Settings } from "./settings.ts"
 import { version } from "./version.ts"
 
 type Env = Readonly<Record<string, string | undefined>>
 
-const graceMs = 2_000
+/** What is under way when the daemon is told to stop has this long; the units wait a little longer. */
+const graceMs = 4_500
+/** Connections that are kept alive have this long to bring a request that is on its way. */
+const lastRequestMs = 150
 /** A `credd exec` tries every second or two to reach a daemon that went away. */
 const returnMs = 30_000
+/** Between two starts in vain: a service manager would not wait, and a wrong setting is mended by a person. */
+const refusingMs = 10_000
+
+export interface DaemonOptions {
+  /** Under a service manager, which starts the daemon again when it ends. */
+  readonly isSupervised: boolean
+}
 
 /** Runs until a signal ends it; answers with the exit status. Throws a CreddError when it cannot start. */
-export async function runDaemon(env: Env = process.env): Promise<number> {
+export async function runDaemon({ isSupervised }: DaemonOptions, env: Env = process.env): Promise<number> {
   process.umask(0o077)
-  const settings = await readSettings(env)
-  const log = pinoLog(settings.logLevel)
-  const stop = await start(settings, env, log)
-  const signal = await new Promise<string>((resolve) => {
+  let started: Started | undefined
+  // Before anything else, and not lost while the daemon starts: a signal without a handler ends the process.
+  let isReloadWanted = false
+  const reload = (): void => {
+    if (started === undefined) isReloadWanted = true
+    else started.reload().catch(() => undefined)
+  }
+  process.on("SIGHUP", reload)
+  const signalled = new Promise<string>((resolve) => {
     process.once("SIGTERM", resolve).once("SIGINT", resolve)
   })
+  if (isSupervised) watchEventLoop({ prefix: isJournal(2, env) ? "<2>" : "" })
+  let log: DaemonLog
+  const entrances = { credentials: credentialsEntrance(), control: controlEntrance() }
+  let inherited: Inherited<Server> = { ports: new Map(), control: undefined }
+  try {
+    inherited = inheritedSockets(process.env, {
+      port: entrances.credentials.door,
+      control: entrances.control.door,
+    })
+    const settings = await readSettings(env)
+    log = pinoLog(settings.logLevel, env)
+    started = await start({ settings, env, log, inherited, entrances })
+  } catch (error) {
+    if (!isSupervised || !(error instanceof CreddError)) throw error
+    pinoLog("error", env).error("not_started", { message: error.message, hint: error.hint })
+    entrances.credentials.lead({ app: refusingCredentials, onRefused: () => undefined })
+    entrances.control.lead(refusingControl(error))
+    await Promise.race([signalled, new Promise((resolve) => setTimeout(resolve, refusingMs))])
+    const { ports, control } = inherited
+    await Promise.all([...ports.values(), ...(control === undefined ? [] : [control])].map(closed))
+    return 1
+  }
+  if (isReloadWanted) reload()
+  const signal = await signalled
   log.info("stopping", { signal })
-  await stop()
+  await started.stop()
   return 0
 }
 
-async function start(settings: Settings, env: Env, log: Log): Promise<() => Promise<void>> {
+interface StartOptions {
+  readonly settings: Settings
+  readonly env: Env
+  readonly log: DaemonLog
+  readonly inherited: Inherited<Server>
+  readonly entrances: { readonly credentials: Entrance<Credentials>; readonly control: Entrance<Fetching> }
+}
+
+interface Started {
+  /** Reads the settings and the AWS files again. */
+  reload(): Promise<void>
+  stop(): Promise<void>
+}
+
+async function start({ settings, env, log, inherited, entrances }: StartOptions): Promise<Started> {
   const { paths } = settings
-  if (await answers(paths.socket)) throw alreadyRunning(undefined)
+  // A socket that was handed over answers before anybody listens on it.
+  if (inherited.control === undefined && (await answers(paths.socket))) throw alreadyRunning(undefined)
   await privateFolder(paths.state)
 
   const clock = systemClock()
@@ -107,20 +165,23 @@ async function start(settings: Settings, env: Env, log: Log): Promise<() => Prom
   await broker.settle()
 
   // The port's own number decides which Host headers are ours, so it comes before the app that checks them.
-  const hosts = new Set<string>()
-  const data = credentialsServer(
-    credentialsApp({
-      hosts,
-      leases,
-      peers,
-      credentialsFor: (profile, lease) => broker.credentialsFor(profile, accessOf(lease)),
-      audit,
-      log,
-    }),
-    (error, socket) => audit.record("refused", { outcome: codeOf(error), via: "endpoint" }, socket),
-  )
-  const port = await listenOnPort(data, settings.port)
-  for (const host of hostsOf(port)) hosts.add(host)
+  const wanted = portOf(settings, inherited)
+  const held = inherited.ports.get(wanted)
+  const data = held ?? entrances.credentials.door()
+  const port = held === undefined ? await listenOnPort(data, wanted) : wanted
+  const hosts = new Set(hostsOf(port))
+  const app = credentialsApp({
+    hosts,
+    leases,
+    peers,
+    credentialsFor: (profile, lease) => broker.credentialsFor(profile, accessOf(lease)),
+    audit,
+    log,
+  })
+  entrances.credentials.lead({
+    app,
+    onRefused: (error, socket) => audit.record("refused", { outcome: codeOf(error), via: "endpoint" }, socket),
+  })
 
   const imds = await openImds({
     broker,
@@ -132,6 +193,8 @@ async function start(settings: Settings, env: Env, log: Log): Promise<() => Prom
     port: settings.port,
     always: settings.imds,
   })
+  let current = settings
+  let unread: string | undefined
   const options: ControlOptions = {
     broker,
     imds,
@@ -143,7 +206,19 @@ async function start(settings: Settings, env: Env, log: Log): Promise<() => Prom
     tokenFile: files.tokenFile(shellName),
     startedAt: clock.now(),
     clockOffsetMs: () => (clock.isDoubtful() ? undefined : clock.offsetMs()),
-    defaultProfile: settings.defaultProfile,
+    get defaultProfile() {
+      return current.defaultProfile
+    },
+    notices() {
+      const waiting = awaitingRestart(settings, current)
+      if (current.port !== 0 && port !== current.port && !waiting.includes("port")) waiting.push("port")
+      return [
+        ...(unread === undefined ? [] : [`the settings could not be read again: ${unread}`]),
+        ...(waiting.length === 0
+          ? []
+          : [`the daemon must start again for ${waiting.join(", ")} of the settings; run: credd service install`]),
+      ]
+    },
     async renewLeases() {
       const ended = await leases.revokeAll()
       await renewShell()
@@ -180,23 +255,46 @@ async function start(settings: Settings, env: Env, log: Log): Promise<() => Prom
 
   const holds = createHolds(options)
   leases.onEnd(holds.ended)
-  const control = controlServer(
-    controlApp({ handlers: controlHandlers(options), held: holds.handlers, before: reread, log }),
-  )
-  try {
-    await listenOnSocket(control, paths.socket)
+  entrances.control.lead(controlApp({ handlers: controlHandlers(options), held: holds.handlers, before: reread, log }))
+  const controls: Server[] = []
+  async function openControl(inheritedControl?: Server): Promise<void> {
+    const control = inheritedControl ?? entrances.control.door()
+    controls.push(control)
+    await (inheritedControl === undefined
+      ? listenOnSocket(control, paths.socket)
+      : privateFolder(dirname(paths.socket)))
+  }
+  async function keepToken(): Promise<void> {
     const shell = leases.find(shellName)
     if (shell === undefined || !(await files.holdsTokenOf(shell))) await renewShell()
+  }
+  try {
+    await openControl(inherited.control)
+    await keepToken()
     await writeEndpoint()
   } catch (error) {
-    for (const server of [data, control, ...imds.servers()]) server.close()
+    for (const server of [data, ...controls, ...imds.servers()]) server.close()
     throw error
+  }
+
+  /** Somebody may have cleared the runtime folder, or the state. */
+  async function mendFiles(): Promise<void> {
+    if (!(await isSocket(paths.socket))) {
+      await openControl()
+      log.warn("socket_opened_again", { socket: paths.socket })
+    }
+    if (await isMissing(endpointFile(paths))) {
+      written = ""
+      await privateFolder(paths.state)
+      await keepToken()
+    }
+    await writeEndpoint()
   }
 
   async function beat(): Promise<{ isCalm: boolean }> {
     const storeState = await broker.settle()
     await imds.retry().catch((error: unknown) => log.error("imds_not_opened", { message: messageOf(error) }))
-    await writeEndpoint().catch((error: unknown) => log.error("endpoint_not_written", { message: messageOf(error) }))
+    await mendFiles().catch((error: unknown) => log.error("files_not_written", { message: messageOf(error) }))
     // A full disk may have kept one from being made.
     if (leases.find(shellName) === undefined) await renewShell().catch(() => undefined)
     await leases.tidy().catch((error: unknown) => log.error("leases_not_written", { message: messageOf(error) }))
@@ -206,22 +304,37 @@ async function start(settings: Settings, env: Env, log: Log): Promise<() => Prom
   }
   const stopHeart = heartbeat({ clock, random: Math.random, beat })
   clock.after(returnMs, holds.endUnheld)
-  process.on("SIGHUP", () => void beat().catch(() => undefined))
   audit.record("started", { outcome: "ok", version, pid: process.pid })
   await tellSettings()
   log.info("listening", { endpoint: options.endpoint, socket: paths.socket, store: store.kind, node: process.version })
 
-  return async () => {
-    stopHeart()
-    holds.close()
-    await Promise.all([data, control, ...imds.servers()].map((server) => closed(server)))
-    audit.close()
-    trail.record("stopped", { outcome: "ok" })
-    await trail.close()
+  return {
+    async reload() {
+      try {
+        current = await readSettings(env)
+        unread = undefined
+        log.setLevel(current.logLevel)
+        log.info("settings_read_again", { awaitingRestart: awaitingRestart(settings, current) })
+        await tellSettings()
+      } catch (error) {
+        // The daemon goes on with what it has; `credd status` says why.
+        unread = messageOf(error)
+        log.error("settings_not_read", { message: unread })
+      }
+      await beat()
+    },
+    async stop() {
+      stopHeart()
+      holds.close()
+      await Promise.all([data, ...controls, ...imds.servers()].map(closed))
+      audit.close()
+      trail.record("stopped", { outcome: "ok" })
+      await trail.close()
+    },
   }
 
   async function tellSettings(): Promise<void> {
-    const values = Object.fromEntries(describeSettings(settings).map(({ name, value }) => [name, value]))
+    const values = Object.fromEntries(describeSettings(current).map(({ name, value }) => [name, value]))
     try {
       const changed = await changedSettings(paths.state, values)
       if (Object.keys(changed).length > 0) audit.record("settings", { outcome: "ok", changed })
@@ -247,14 +360,29 @@ function itemStore(settings: Settings, env: Env): ItemStore {
   })
 }
 
-/** Stops accepting, lets what is under way finish for a moment, then ends it. */
+async function isMissing(path: string): Promise<boolean> {
+  return await access(path).then(
+    () => false,
+    () => true,
+  )
+}
+
+/** The unit's port where there is one: it is held for us, and shells know it. */
+function portOf({ port }: Settings, { ports }: Inherited<Server>): number {
+  const [first = port] = ports.keys()
+  return ports.has(port) ? port : first
+}
+
+/** Stops accepting, lets what is under way finish, then ends it. */
 async function closed(server: Server): Promise<void> {
-  const timer = setTimeout(() => server.closeAllConnections(), graceMs)
+  const idle = setInterval(() => server.closeIdleConnections(), lastRequestMs)
+  const late = setTimeout(() => server.closeAllConnections(), graceMs)
   await new Promise((resolve) => {
-    server.close(resolve)
-    server.closeIdleConnections()
+    // Not http's own close, which cuts connections whose next request may be on its way.
+    NetServer.prototype.close.call(server, resolve)
   })
-  clearTimeout(timer)
+  clearInterval(idle)
+  clearTimeout(late)
 }
 
 function once<T>(make: () => Promise<T>): () => Promise<T> {

@@ -102,6 +102,19 @@ export async function readSettings(env: Env): Promise<Settings> {
   }
 }
 
+/** Settings that a running daemon cannot change: what it has opened, it has opened. The others count at SIGHUP. */
+const fixed = {
+  port: ({ port: number }) => number,
+  store: ({ store }) => store,
+  passphrase_file: ({ passphraseFile }) => passphraseFile,
+  imds: ({ imds }) => imds.join(),
+} satisfies Partial<Record<Name, (settings: Settings) => unknown>>
+
+/** Which settings have other values now than the daemon was started with, and wait for its next start. */
+export function awaitingRestart(started: Settings, now: Settings): string[] {
+  return Object.entries(fixed).flatMap(([name, value]) => (value(started) === value(now) ? [] : [name]))
+}
+
 /** What `credd config` prints: each setting, its value, and where it came from; then where the files are. */
 export function describeSettings(settings: Settings): readonly { name: string; value: string; source: string }[] {
   const { sources, paths } = settings

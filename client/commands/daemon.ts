@@ -1,8 +1,9 @@
 /** `credd daemon`: the daemon in the foreground, as the units start it. */
 import type { Command } from "../app.ts"
+import { guarded } from "../failure.ts"
 
-export const daemon: Command = async () => {
+export const daemon: Command<{ supervised: boolean }> = async (context, { supervised }) => {
   const { runDaemon } = await import("../../daemon/main.ts")
-  // Pending timers and keep-alive connections to AWS must not hold the process after it has said goodbye.
-  process.exit(await runDaemon())
+  // Pending timers, sockets that were handed over and connections to AWS must not hold a process that has said goodbye.
+  process.exit(await guarded(context, () => runDaemon({ isSupervised: supervised })))
 }

@@ -13,6 +13,7 @@ import {
 import { Secret } from "../core/secret.ts"
 import type { KeychainAnswer, KeychainQuestion } from "../keychain-helper.ts"
 import { writeFileAtomic } from "./atomic-file.ts"
+import { helperFlags } from "./child-command.ts"
 import { errnoCode } from "./errno.ts"
 import type { ItemStore } from "./item-store.ts"
 
@@ -156,7 +157,7 @@ interface RunOptions {
 /** Answers with nothing when the deadline ended it. */
 async function run(helper: string, input: string, { env, signal }: RunOptions): Promise<string | undefined> {
   return await new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [helper], {
+    const child = spawn(process.execPath, [...helperFlags(), helper], {
       env,
       stdio: ["pipe", "pipe", "ignore"],
       timeout: deadlineMs,

@@ -26,7 +26,7 @@ export async function listenOnPort(server: Server, port: number): Promise<number
  */
 export async function listenOnSocket(server: Server, path: string): Promise<void> {
   await privateFolder(dirname(path))
-  if (await isThere(path)) {
+  if (await isSocket(path)) {
     if (await answers(path)) throw alreadyRunning(undefined)
     await unlink(path)
   }
@@ -72,7 +72,8 @@ export async function privateFolder(path: string): Promise<void> {
   if ((mode & 0o077) !== 0) throw socketUnusable(path, "other users can reach the folder; run: chmod 700 on it")
 }
 
-async function isThere(path: string): Promise<boolean> {
+/** Whether a socket stands there. Throws where something else does. */
+export async function isSocket(path: string): Promise<boolean> {
   try {
     const found = await lstat(path)
     if (!found.isSocket()) throw socketUnusable(path, "something that is not a socket stands there")

@@ -1,6 +1,7 @@
 /** Notify on the desktop's own program: `notify-send` on Linux, `osascript` on macOS. Where there is none, silence. */
 import { execFile } from "node:child_process"
 import type { Log, Notify } from "../core/ports.ts"
+import { freeCommand } from "./child-command.ts"
 
 const deadlineMs = 5_000
 
@@ -11,9 +12,13 @@ export function notifier(
 ): Notify {
   return (title, text) => {
     const [program, args] = platform === "darwin" ? osascript(title, text) : notifySend(title, text)
-    const child = execFile(program, args, { env: { ...env }, timeout: deadlineMs, killSignal: "SIGKILL" }, (error) => {
-      if (error !== null) log.debug("notification_not_shown", () => ({ program, error: error.code ?? error.name }))
-    })
+    const child = execFile(
+      ...freeCommand(program, args),
+      { env: { ...env }, timeout: deadlineMs, killSignal: "SIGKILL" },
+      (error) => {
+        if (error !== null) log.debug("notification_not_shown", () => ({ program, error: error.code ?? error.name }))
+      },
+    )
     child.unref()
   }
 }

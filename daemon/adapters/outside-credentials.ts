@@ -8,6 +8,7 @@ import type { AccessKey, Credentials } from "../core/credentials.ts"
 import { sourceFailed } from "../core/errors.ts"
 import type { OutsideCredentials } from "../core/ports.ts"
 import { Secret } from "../core/secret.ts"
+import { freeCommand, noSuchProgram } from "./child-command.ts"
 import { errnoCode } from "./errno.ts"
 import { shellWords } from "./shell-words.ts"
 
@@ -61,7 +62,7 @@ function credentials(
 async function output(program: string, args: readonly string[], env: Env): Promise<string> {
   const limits = { timeout: deadlineMs, maxBuffer: maxBytes, killSignal: "SIGKILL" as const }
   return await new Promise((resolve, reject) => {
-    const child = execFile(program, args, { env: { ...env }, ...limits }, (error, stdout) => {
+    const child = execFile(...freeCommand(program, args), { env: { ...env }, ...limits }, (error, stdout) => {
       if (error === null) resolve(stdout)
       else reject(sourceFailed(what, failure(program, error)))
     })
@@ -70,7 +71,7 @@ async function output(program: string, args: readonly string[], env: Env): Promi
 }
 
 function failure(program: string, error: Error & { readonly code?: unknown; readonly killed?: boolean }): string {
-  if (errnoCode(error) === "ENOENT") return `there is no program "${program}"`
+  if (errnoCode(error) === "ENOENT" || error.code === noSuchProgram) return `there is no program "${program}"`
   if (error.killed === true) return `it did not end within ${deadlineMs / 1_000} s`
   return typeof error.code === "number" ? `it ended with status ${error.code}` : "it could not be run"
 }

@@ -18,6 +18,8 @@ export interface ControlOptions {
   /** How far AWS's clock is ahead of this machine's, where AWS has told. */
   readonly clockOffsetMs: () => number | undefined
   readonly defaultProfile: string | undefined
+  /** What a person should know about the daemon itself, a sentence each. */
+  readonly notices: () => readonly string[]
   /** Ends every lease and makes a fresh `shell`; answers with what has ended. */
   readonly renewLeases: () => Promise<readonly Lease[]>
   /** A fresh `shell` in the place of the old. */

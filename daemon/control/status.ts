@@ -17,6 +17,7 @@ export function statusRoutes({
   endpoint,
   startedAt,
   clockOffsetMs,
+  notices,
 }: ControlOptions): Routes {
   return {
     "GET /status": async (): Promise<Status> => {
@@ -39,6 +40,7 @@ export function statusRoutes({
           ...warnings,
           ...sentence(audit.problem()),
           ...imds.endpoints().flatMap(({ problem }) => sentence(problem && `instance metadata: ${problem}`)),
+          ...notices(),
         ],
       }
     },

@@ -426,6 +426,10 @@ export const consoleRefused = (why: string): CreddError =>
 export const settingsInvalid = (where: string, why: string): CreddError =>
   new CreddError("SettingsInvalid", `${where}: ${why}`, { hint: "run: credd config" })
 
+/** For those who may not know why. */
+export const notStarted = (): CreddError =>
+  new CreddError("SettingsInvalid", "the daemon could not start", { hint: "run: credd status" })
+
 export const configMalformed = (file: string, line: number, why: string): CreddError =>
   new CreddError("ConfigMalformed", `${file}:${line}: ${why}`, { hint: `mend line ${line} of ${file}` })
 

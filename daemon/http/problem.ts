@@ -41,7 +41,7 @@ const statuses = {
   MessageRejected: 400,
   Unavailable: 503,
   UsageWrong: 400,
-  SettingsInvalid: 500,
+  SettingsInvalid: 403,
   ConfigMalformed: 403,
   PortTaken: 500,
   AlreadyRunning: 500,

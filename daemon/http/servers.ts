@@ -19,10 +19,10 @@ const bounds = {
   requireHostHeader: false,
 }
 
-type Fetching = Parameters<typeof getRequestListener>[0] extends infer Fetch ? { readonly fetch: Fetch } : never
+export type Fetching = Parameters<typeof getRequestListener>[0] extends infer Fetch ? { readonly fetch: Fetch } : never
 
 /** Hears of every refusal that the app never sees. */
-type OnRefused = (error: unknown, socket: Socket) => void
+export type OnRefused = (error: unknown, socket: Socket) => void
 
 /** The data plane's server, for callers of any kind on loopback. */
 export function credentialsServer(app: CredentialsApp, onRefused: OnRefused): Server {
@@ -89,7 +89,11 @@ function loopbackServer(
   onRefused: OnRefused,
   handle: (request: IncomingMessage, response: ServerResponse) => void,
 ): Server {
-  const server = createServer(bounds, handle)
+  const server = createServer(bounds, (request, response) => {
+    // Stopping: what comes on a kept connection is answered, and the caller told to come back on a new one.
+    if (!server.listening) response.setHeader("connection", "close")
+    handle(request, response)
+  })
   server.maxHeadersCount = 0
   server.maxConnections = 1_024
   server.on("connection", (socket) => {
@@ -130,6 +134,7 @@ export function controlServer(app: Fetching): Server {
       write(response, refusal(requestMalformed("the body is too large")))
       return
     }
+    if (!server.listening) response.setHeader("connection", "close")
     void listener(request, response)
   })
   server.on("upgrade", (_, socket) => socket.destroy())

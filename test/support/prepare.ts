@@ -12,17 +12,18 @@ const needed: Readonly<Record<string, string>> = {
   man: "man-db",
   mandoc: "mandoc",
   tmux: "tmux",
+  "systemd-socket-activate": "systemd",
   zsh: "zsh",
 }
 
 export default function prepare(): void {
-  installMissing()
+  installMissing(needed)
   execFileSync(process.execPath, ["node_modules/typescript/bin/tsc", "-p", "tsconfig.build.json"], { stdio: "inherit" })
   execFileSync(process.execPath, ["dist/client/write-man-pages.js", "dist/man"], { stdio: "inherit" })
 }
 
-function installMissing(): void {
-  const packages = Object.entries(needed)
+export function installMissing(programs: Readonly<Record<string, string>>): void {
+  const packages = Object.entries(programs)
     .filter(([program]) => !isOnPath(program))
     .map(([, name]) => name)
   if (packages.length === 0) return

@@ -1,0 +1,16 @@
+/** A daemon that cannot start says why, on the doors that the service manager holds open for it: nobody waits for nothing. */
+import { errorBody, notStarted, type CreddError } from "./core/errors.ts"
+import { refusal } from "./http/answer.ts"
+import type { CredentialsApp } from "./http/credentials-app.ts"
+import { statusOf } from "./http/problem.ts"
+import type { Fetching } from "./http/servers.ts"
+
+/** Its own user learns why, and in which file. */
+export function refusingControl(error: CreddError): Fetching {
+  const body = JSON.stringify(errorBody(error))
+  const headers = { "content-type": "application/json", "content-length": String(Buffer.byteLength(body)) }
+  return { fetch: () => new Response(body, { status: statusOf(error), headers }) }
+}
+
+/** Every user of this machine can ask the port: it tells no more than that. */
+export const refusingCredentials: CredentialsApp = () => refusal(notStarted())

@@ -1,0 +1,4 @@
+/** Loaded before the daemon by a test: SIGUSR2 makes its event loop hang for ever. */
+process.on("SIGUSR2", () => {
+  for (;;);
+})
