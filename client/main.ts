@@ -20,7 +20,8 @@ if (command === "env" && args.length <= 2 && !profile?.startsWith("-")) {
   const flags = { json: false, short: args.length === 2, watch: false }
   process.exitCode = await guarded(context, () => status(context, flags))
 } else if (command === "process" && profile !== undefined && args.length === 2 && !profile.startsWith("-")) {
-  const { credentialProcess } = await import("./commands/process.ts")
+  // Both at once: it will want the second in any case.
+  const [{ credentialProcess }] = await Promise.all([import("./commands/process.ts"), import("./data-plane.ts")])
   process.exitCode = await guarded(context, () => credentialProcess(context, profile))
 } else if (command === "__complete") {
   const { answer } = await import("./commands/completion.ts")
