@@ -4,6 +4,7 @@ import { stsError } from "./errors.ts"
 import { issueCredentials } from "./issued.ts"
 import { mfaLimits, mfaOfCall } from "./mfa.ts"
 import { federatedPrincipal, sessionPrincipal, type Principal } from "./principal.ts"
+import { getScopedCredentials } from "./scoped-credentials.ts"
 import type { State } from "./state.ts"
 import { validate } from "./validation.ts"
 import { credentialsContent, type Children } from "./wire.ts"
@@ -15,6 +16,7 @@ export const actions: ReadonlyMap<string, Action> = new Map<string, Action>([
   ["DecodeAuthorizationMessage", decodeAuthorizationMessage],
   ["GetCallerIdentity", getCallerIdentity],
   ["GetFederationToken", getFederationToken],
+  ["GetScopedCredentials", getScopedCredentials],
   ["GetSessionToken", getSessionToken],
 ])
 

@@ -2,6 +2,7 @@
 import { stsError } from "./errors.ts"
 import { issueCredentials } from "./issued.ts"
 import { mfaLimits, mfaOfCall } from "./mfa.ts"
+import { managedPolicies, parsePolicy, tokenBytes, unlimited, type Limits } from "./policy.ts"
 import { accountOf, rolePrincipal, type Principal } from "./principal.ts"
 import type { State } from "./state.ts"
 import { validate } from "./validation.ts"
@@ -15,6 +16,7 @@ export function assumeRole(state: State, principal: Principal, parameters: URLSe
     RoleArn: { required: true, minLength: 20, maxLength: 2_048 },
     RoleSessionName: { required: true, minLength: 2, maxLength: 64, pattern: "[\\w+=,.@-]*" },
     DurationSeconds: { min: 900, max: 43_200 },
+    Policy: { minLength: 1, maxLength: 2_048 },
     ExternalId: { minLength: 2, maxLength: 1_224, pattern: "[\\w+=,.@:\\/-]*" },
     ...mfaLimits,
   })
@@ -43,13 +45,30 @@ export function assumeRole(state: State, principal: Principal, parameters: URLSe
     throw stsError("ValidationError", "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.")
   }
 
-  const assumed = rolePrincipal(role, parameters.get("RoleSessionName") ?? "")
+  const limits = limitsAsked(parameters)
+  const bytes = tokenBytes(limits)
+  const assumed = rolePrincipal(role, parameters.get("RoleSessionName") ?? "", limits)
   const issued = issueCredentials(assumed, now + seconds * 1_000)
   state.issued.set(issued.accessKeyId, issued)
   return {
     AssumedRoleUser: { AssumedRoleId: assumed.userId, Arn: assumed.arn },
     Credentials: credentialsContent(issued),
+    ...(limits.layers.length === 0 ? {} : { PackedPolicySize: String(Math.round((bytes * 100) / 4_096)) }),
   }
+}
+
+/** Session policies, inline and managed, add up; together they are one limit. */
+function limitsAsked(parameters: URLSearchParams): Limits {
+  const inline = parameters.get("Policy")
+  const arns = [...parameters].flatMap(([name, value]) => (/^PolicyArns\.member\.\d+\.arn$/.test(name) ? [value] : []))
+  if (arns.length > 10) throw stsError("ValidationError", "A maximum of 10 managed session policies is allowed.")
+  const managed = arns.map((arn) => {
+    const policy = managedPolicies.get(arn)
+    if (policy === undefined) throw stsError("ValidationError", `Policy ${arn} does not exist or is not attachable.`)
+    return policy
+  })
+  const layer = [...(inline === null ? [] : [parsePolicy(inline)]), ...managed]
+  return layer.length === 0 ? unlimited : { layers: [layer], scopedLayers: 0 }
 }
 
 /** A role session carries no MFA: https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_mfa_configure-api-require.html */

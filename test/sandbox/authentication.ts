@@ -13,7 +13,7 @@ interface Known {
   readonly principal: Principal
 }
 
-export function authenticated(state: State, request: SignedRequest, now: number): Principal {
+export function authenticated(state: State, request: SignedRequest, now: number, service = "sts"): Principal {
   if (headerOf(request, "authorization") === "") throw stsError("MissingAuthenticationToken")
   const claim = claimIn(request)
   if (claim === undefined) throw stsError("IncompleteSignature")
@@ -21,7 +21,7 @@ export function authenticated(state: State, request: SignedRequest, now: number)
   if (known === undefined || known.sessionToken !== headerOf(request, "x-amz-security-token")) {
     throw stsError("InvalidClientTokenId")
   }
-  checkClaim(claim, request)
+  checkClaim(claim, request, service)
   checkDate(headerOf(request, "x-amz-date"), claim, now)
   if (!isSignedWith(known.secretAccessKey, claim, request)) throw stsError("SignatureDoesNotMatch")
   if (now >= known.expiration) throw stsError("ExpiredToken")
@@ -40,9 +40,9 @@ function knownBy({ issued, world }: State, accessKeyId: string): Known | undefin
   return undefined
 }
 
-function checkClaim({ service, signedHeaders }: SignatureClaim, request: SignedRequest): void {
-  if (service !== "sts") {
-    throw stsError("SignatureDoesNotMatch", "Credential should be scoped to correct service: 'sts'. ")
+function checkClaim({ service, signedHeaders }: SignatureClaim, request: SignedRequest, right: string): void {
+  if (service !== right) {
+    throw stsError("SignatureDoesNotMatch", `Credential should be scoped to correct service: '${right}'. `)
   }
   // Whatever is left out of the signature could be changed on the way.
   for (const name of ["host", "x-amz-date", "x-amz-security-token"]) {

@@ -6,11 +6,18 @@ const known = {
     400,
     "Authorization header requires 'Credential' parameter. Authorization header requires 'SignedHeaders' parameter. Authorization header requires 'Signature' parameter.",
   ],
+  InsufficientSessionLifetime: [
+    400,
+    "The requested DurationSeconds exceeds the remaining lifetime of the calling session.",
+  ],
   InternalFailure: [500, "The request processing has failed because of an unknown error, exception or failure."],
   InvalidAction: [400, "The action or operation requested is invalid."],
   InvalidAuthorizationMessageException: [400, "Message is not valid"],
   InvalidClientTokenId: [403, "The security token included in the request is invalid."],
+  InvalidSubjectCredentials: [400, "The calling session is not valid."],
+  MalformedPolicyDocument: [400, "Syntax errors in policy."],
   MissingAuthenticationToken: [403, "Request is missing Authentication Token"],
+  PackedPolicyTooLarge: [400, "The session token exceeds the maximum allowed size."],
   ServiceUnavailable: [503, "The request has failed due to a temporary failure of the server."],
   SignatureDoesNotMatch: [
     403,

@@ -19,6 +19,6 @@ export function issueCredentials(principal: Principal, expiration: number): Issu
     sessionToken: `FwoGZXIvYXdzEXAMPLE${randomBytes(241).toString("base64")}`,
     // STS speaks in whole seconds.
     expiration: Math.floor(expiration / 1_000) * 1_000,
-    principal,
+    principal: { ...principal, expiration: Math.floor(expiration / 1_000) * 1_000 },
   }
 }

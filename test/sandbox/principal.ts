@@ -1,5 +1,6 @@
 /** Whoever signs a request: a user, a user's session, or a role session. */
 import { createHash } from "node:crypto"
+import { unlimited, type Limits } from "./policy.ts"
 import { uniqueId } from "./unique-id.ts"
 import type { SandboxRole, SandboxUser } from "./world.ts"
 
@@ -9,6 +10,10 @@ interface Identity {
   readonly userId: string
   /** The user or role that trust policies name. */
   readonly principalArn: string
+  /** When its credentials end; absent for an access key. */
+  readonly expiration?: number
+  /** What its session's policies leave of its rights. */
+  readonly limits: Limits
 }
 
 export type Principal = Identity &
@@ -31,10 +36,10 @@ export function sessionPrincipal(user: SandboxUser, mfaAt: number | undefined): 
 /** What GetFederationToken gives: a name of the user's choice, and what the policies leave of the user's rights. */
 export function federatedPrincipal({ accountId }: SandboxUser, name: string): Principal {
   const arn = `arn:aws:sts::${accountId}:federated-user/${name}`
-  return { kind: "federated", accountId, arn, principalArn: arn, userId: `${accountId}:${name}` }
+  return { kind: "federated", accountId, arn, principalArn: arn, userId: `${accountId}:${name}`, limits: unlimited }
 }
 
-export function rolePrincipal(role: SandboxRole, sessionName: string): Principal {
+export function rolePrincipal(role: SandboxRole, sessionName: string, limits: Limits = unlimited): Principal {
   const accountId = accountOf(role.arn)
   // A role's path is in its own ARN and not in that of its sessions.
   const roleName = role.arn.split("/").at(-1) ?? ""
@@ -45,6 +50,7 @@ export function rolePrincipal(role: SandboxRole, sessionName: string): Principal
     arn: `arn:aws:sts::${accountId}:assumed-role/${roleName}/${sessionName}`,
     userId: `${uniqueId("AROA", digest(role.arn))}:${sessionName}`,
     principalArn: role.arn,
+    limits,
   }
 }
 
@@ -54,7 +60,7 @@ export function accountOf(arn: string): string {
 
 function identityOf({ accountId, userName, userId }: SandboxUser): Identity {
   const arn = `arn:aws:iam::${accountId}:user/${userName}`
-  return { accountId, arn, principalArn: arn, userId: userId ?? uniqueId("AIDA", digest(arn)) }
+  return { accountId, arn, principalArn: arn, limits: unlimited, userId: userId ?? uniqueId("AIDA", digest(arn)) }
 }
 
 /** IAM's own ids are random; these are the same at each start, so that a transcript can be compared. */

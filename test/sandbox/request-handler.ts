@@ -9,6 +9,7 @@ import type { PendingFaults } from "./faults.ts"
 import { answerInstead, drip } from "./misbehave.ts"
 import { claimIn } from "./signature.ts"
 import type { State } from "./state.ts"
+import { tableActionOf, tableAnswerOf } from "./table.ts"
 import { answerOf, stsRequest, type StsRequest } from "./sts.ts"
 import type { Answer } from "./wire.ts"
 
@@ -46,7 +47,9 @@ async function respond(options: HandlerOptions, incoming: IncomingMessage, respo
     return
   }
 
-  const request = stsRequest({ method, target, headers: incoming.headersDistinct, body }, requestId)
+  const sts = stsRequest({ method, target, headers: incoming.headersDistinct, body }, requestId)
+  const table = tableActionOf(sts)
+  const request = table === undefined ? sts : { ...sts, action: `dynamodb:${table}` }
   const { latencyMs, fault } = faults.next(request.action)
   const { accessKeyId, region } = claimIn(request) ?? {}
   const kind = fault?.kind ?? (latencyMs > 0 ? "latency" : undefined)
@@ -57,7 +60,9 @@ async function respond(options: HandlerOptions, incoming: IncomingMessage, respo
   const instead = fault === undefined ? undefined : answerInstead(fault, requestId)
   const { answer, outcome } =
     instead === undefined
-      ? answerOf(state(), request, clock())
+      ? table === undefined
+        ? answerOf(state(), request, clock())
+        : tableAnswerOf(state(), request, table, clock())
       : { answer: instead, outcome: fault?.kind === "error" ? fault.code : (kind ?? "") }
   call.decided(outcome)
 
@@ -71,9 +76,9 @@ async function respond(options: HandlerOptions, incoming: IncomingMessage, respo
   else response.end(answer.body)
 }
 
-/** What a record may hold: no code, no message, and nothing that a caller made up. */
+/** What a record may hold: no code and no message. */
 const told =
-  /^(RoleArn|RoleSessionName|ExternalId|DurationSeconds|SerialNumber|SourceIdentity|Tags\.member\..+|TransitiveTagKeys\.member\.\d+)$/
+  /^(RoleArn|RoleSessionName|ExternalId|DurationSeconds|SerialNumber|SourceIdentity|Policy|PolicyArns\.member\.\d+\.arn|ScopedSessionDescription|Tags\.member\..+|TransitiveTagKeys\.member\.\d+)$/
 
 function asked({ action, parameters }: StsRequest): Pick<Call, "action" | "parameters"> {
   return { action, parameters: Object.fromEntries([...parameters].filter(([name]) => told.test(name))) }

@@ -2,6 +2,8 @@
 import { actions } from "./actions.ts"
 import { authenticated } from "./authentication.ts"
 import { StsError, stsError } from "./errors.ts"
+import { whyDenied } from "./policy.ts"
+import type { Principal } from "./principal.ts"
 import type { SignedRequest } from "./signature.ts"
 import type { State } from "./state.ts"
 import { errorDocument, resultDocument, type Answer } from "./wire.ts"
@@ -30,6 +32,17 @@ export function stsRequest(request: SignedRequest, requestId: string): StsReques
   return { ...request, requestId, parameters, action: parameters.get("Action") ?? "" }
 }
 
+/** Who one is may be asked with any credentials; the rest is the session's policies' to allow. */
+function insistOnRight({ arn, limits }: Principal, action: string, resource: string): void {
+  if (action === "GetCallerIdentity") return
+  const why = whyDenied(limits, `sts:${action}`, resource)
+  if (why === undefined) return
+  throw stsError(
+    "AccessDenied",
+    `User: ${arn} is not authorized to perform: sts:${action} on resource: ${resource} ${why}`,
+  )
+}
+
 export function answerOf(state: State, request: StsRequest, now: number): Answered {
   const { action, parameters, requestId } = request
   try {
@@ -38,7 +51,9 @@ export function answerOf(state: State, request: StsRequest, now: number): Answer
       const asked = parameters.get("Version") ?? "NO_VERSION_SPECIFIED"
       throw stsError("InvalidAction", `Could not find operation ${action} for version ${asked}`)
     }
-    const result = run(state, authenticated(state, request, now), parameters, now)
+    const principal = authenticated(state, request, now)
+    insistOnRight(principal, action, parameters.get("RoleArn") ?? "*")
+    const result = run(state, principal, parameters, now)
     return { answer: resultDocument(action, result, requestId), outcome: "ok" }
   } catch (error) {
     if (!(error instanceof StsError)) throw error
