@@ -83,6 +83,20 @@ const flag = (brief: string) => ({ kind: "boolean", brief, withNegated: false, d
 const value = (brief: string, placeholder: string) =>
   ({ kind: "parsed", brief, parse: String, optional: true, placeholder, ...proposing(placeholder) }) as const
 
+/** What a lease may be narrowed by. */
+const scope = {
+  "read-only": flag("looking at things only: no changes, no secrets (docs/leases.md has the policy)"),
+  policy: value("a file with an IAM policy: what the lease may do of all that the profile may", "file"),
+  "policy-arn": {
+    kind: "parsed",
+    brief: "a managed policy to narrow a role by (again for more)",
+    parse: String,
+    variadic: true,
+    optional: true,
+    placeholder: "arn",
+  },
+} as const
+
 export const routes = buildRouteMap({
   routes: {
     add: command({
@@ -234,6 +248,34 @@ export const routes = buildRouteMap({
       },
       load: async () => (await import("./commands/env.ts")).env,
     }),
+    exec: command({
+      brief: "run a command with credentials that end when it does",
+      about: [
+        "The command gets the environment that credd env prints, with a token of its own, and runs in credd's place: it has the terminal, the signals and the exit status. Without a command it is your shell.",
+        "With --read-only, --policy or --policy-arn AWS narrows the credentials (see: credd lease new --help).",
+      ],
+      examples: [
+        "credd exec dev -- aws s3 ls",
+        "credd exec dev --read-only -- claude",
+        "credd exec prod -- terraform plan",
+        "credd exec dev",
+      ],
+      exits: { ...usualExits, 126: "the command cannot be run", 127: "no such command", "128+n": "signal n ended it" },
+      parameters: {
+        positional: {
+          kind: "array",
+          parameter: {
+            brief:
+              "the profile; else AWS_PROFILE, this shell's own, default_profile, or the only one; then -- and the command",
+            parse: String,
+            placeholder: "profile",
+            ...proposing("profile"),
+          },
+        },
+        flags: { ...scope, "no-region": flag("leave AWS_REGION and AWS_DEFAULT_REGION as they are") },
+      },
+      load: async () => (await import("./commands/exec.ts")).exec,
+    }),
     imds: buildRouteMap({
       routes: {
         disable: command({
@@ -274,6 +316,90 @@ export const routes = buildRouteMap({
       examples: ["credd import", "credd import acme --keep"],
       parameters: { positional: manyProfiles, flags: { keep: flag("leave the keys in the file, too") } },
       load: async () => (await import("./commands/import.ts")).importKeys,
+    }),
+    lease: buildRouteMap({
+      routes: {
+        list: command({
+          brief: "list every lease: what it may, until when, and when it was last used",
+          examples: ["credd lease list", "credd lease list --json"],
+          parameters: { positional: none, flags: { json } },
+          load: async () => (await import("./commands/lease.ts")).list,
+        }),
+        new: command({
+          brief: "make a lease and print the environment of its caller",
+          about: [
+            "The lines set a token that is shown this once, and is good for these profiles only. They name the first profile; for another, set AWS_CONTAINER_CREDENTIALS_FULL_URI to the address that is said on stderr.",
+            "A scope is enforced by AWS: with --read-only or --policy by GetScopedCredentials on the profile's session, with --policy-arn by AssumeRole with PolicyArns (role profiles only). What AWS cannot enforce is refused, never widened.",
+            "CloudTrail shows the role session as credd-NAME, unless the profile has a role_session_name, and NAME with each scoped session.",
+          ],
+          examples: [
+            'eval "$(credd lease new agent --profile dev --read-only)"',
+            "credd lease new deploy --profile dev --profile prod --ttl 8h --policy policy.json",
+            "credd lease new ci --profile dev --policy-arn arn:aws:iam::aws:policy/ReadOnlyAccess --json",
+          ],
+          parameters: {
+            positional: {
+              kind: "tuple",
+              parameters: [{ brief: "letters, digits and +=,.@_-", parse: String, placeholder: "name" }],
+            },
+            flags: {
+              profile: {
+                kind: "parsed",
+                brief: "a profile that it may read (again for more)",
+                parse: String,
+                variadic: true,
+                placeholder: "profile",
+                ...proposing("profile"),
+              },
+              ttl: {
+                kind: "parsed",
+                brief: "1s to 30d; credentials end with it, too, where AWS allows it",
+                parse: String,
+                default: "1h",
+                placeholder: "time",
+                ...proposing("time"),
+              },
+              ...scope,
+              description: value("what it is for; CloudTrail shows it", "text"),
+              replace: flag("end a living lease of that name first"),
+              shell: value("sh, fish, powershell, nu or json", "shell"),
+              json,
+            },
+          },
+          load: async () => (await import("./commands/lease.ts")).make,
+        }),
+        revoke: command({
+          brief: "end a lease, or all of them, at once",
+          examples: ["credd lease revoke agent", "credd lease revoke --all"],
+          parameters: {
+            positional: {
+              kind: "tuple",
+              parameters: [{ brief: "the lease", parse: String, placeholder: "name", optional: true }],
+            },
+            flags: { all: flag("every lease; open shells need a new token then") },
+          },
+          load: async () => (await import("./commands/lease.ts")).revoke,
+        }),
+        show: command({
+          brief: "show one lease, its policy included",
+          examples: ["credd lease show agent"],
+          parameters: {
+            positional: { kind: "tuple", parameters: [{ brief: "the lease", parse: String, placeholder: "name" }] },
+            flags: { json },
+          },
+          load: async () => (await import("./commands/lease.ts")).show,
+        }),
+      },
+      docs: {
+        brief: "named, narrowed, revocable access for one caller",
+        fullDescription: [
+          "named, narrowed, revocable access for one caller",
+          "",
+          "EXAMPLE",
+          '  eval "$(credd lease new agent --profile dev --read-only)"',
+          "  credd lease revoke agent",
+        ].join("\n"),
+      },
     }),
     lock: command({
       brief: "forget every session at once, and end every token",

@@ -1,6 +1,6 @@
 /** All that a command may touch, so that a test can put anything in its place. */
 import { accessSync, constants, writeSync } from "node:fs"
-import type { ControlRoute, ControlRoutes } from "../daemon/api.ts"
+import type { ControlRoute, ControlRoutes, HeldRoutes, MadeLease } from "../daemon/api.ts"
 import { pathsFrom, type Paths } from "../daemon/paths.ts"
 import { errnoCode, realFiles, type Files } from "./files.ts"
 import type { Machine } from "./machine.ts"
@@ -27,6 +27,12 @@ export interface Context {
   readonly daemon: CallDaemon
   /** Asks the data plane, as an SDK does; throws `DaemonNotRunning` where nobody listens. */
   readonly readCredentials: (uri: string, token: string) => Promise<Answer>
+  /** What stands after `--` on the command line. */
+  readonly rest: readonly string[]
+  /** A lease that ends with this process at the latest. */
+  readonly holdLease: (asked: Omit<HeldRoutes["POST /exec"]["body"], "pid" | "token">) => Promise<HeldLease>
+  /** Runs a command in our place, and gives its exit status. */
+  readonly runChild: (command: ChildCommand) => Promise<number>
   readonly files: Files
   /** Whether a person is there to be asked. */
   readonly isInteractive: boolean
@@ -44,13 +50,24 @@ export interface Context {
   readonly runShell: (command: string) => Promise<string>
 }
 
+export interface HeldLease {
+  readonly made: MadeLease
+  close(): void
+}
+
+export interface ChildCommand {
+  readonly command: string
+  readonly args: readonly string[]
+  readonly env: Readonly<Record<string, string | undefined>>
+}
+
 export interface Question {
   readonly message: string
   readonly isSecret: boolean
 }
 
 /** What costs start-up time is a getter or an import at the time of use: `credd env` is to be as quick as it can. */
-export function processContext(): Context {
+export function processContext(rest: readonly string[] = []): Context {
   const { env } = process
   const paths = pathsFrom(env)
   return {
@@ -74,6 +91,10 @@ export function processContext(): Context {
     daemon: async <R extends ControlRoute>(route: R, body: ControlRoutes[R]["body"]) =>
       await (await import("./daemon-client.ts")).daemonClient(paths.socket)(route, body),
     readCredentials: async (uri, token) => await (await import("./data-plane.ts")).readCredentials(uri, token),
+    rest,
+    holdLease: async (asked) =>
+      await (await import("./held-lease.ts")).holdLease(paths.socket, { ...asked, pid: process.pid }),
+    runChild: async (command) => await (await import("./child.ts")).runChild(command),
     files: realFiles,
     get isInteractive() {
       return process.stdin.isTTY && process.stderr.isTTY

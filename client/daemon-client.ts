@@ -24,7 +24,7 @@ export function daemonClient(socket: string, limits: Limits = defaults): CallDae
   }
 }
 
-function requestText(method: string, path: string, body: Readonly<Record<string, unknown>>): string {
+export function requestText(method: string, path: string, body: Readonly<Record<string, unknown>>): string {
   const head = (target: string, ...more: string[]): string =>
     [`${method} ${target} HTTP/1.1`, "Host: credd", "Connection: close", ...more, "", ""].join("\r\n")
   if (method === "GET") {
@@ -51,7 +51,7 @@ async function send(socket: string, request: string, limits: Limits): Promise<An
   }
 }
 
-function unreachable(socket: string, error: unknown): Failure {
+export function unreachable(socket: string, error: unknown): Failure {
   const code = errnoCode(error)
   if (["ECONNREFUSED", "ENOENT", "ENOTDIR"].includes(code)) {
     return notRunning()
@@ -66,7 +66,7 @@ function unreachable(socket: string, error: unknown): Failure {
   return unanswered("it broke off")
 }
 
-function refusal(status: number, text: string): Failure {
+export function refusal(status: number, text: string): Failure {
   const unknown: ErrorBody = {
     code: "Internal",
     message: `the daemon answered with status ${status}`,

@@ -17,3 +17,10 @@ export function anySeconds(text: string): number {
   const [, number, unit = ""] = /^(\d+)([smhd]?)$/.exec(text.trim()) ?? []
   return Number(number) * (units[unit] ?? Number.NaN)
 }
+
+/** Of anything else; its bounds are its own to know. */
+export function secondsOf(text: string, hint: string): number {
+  const seconds = anySeconds(text)
+  if (!Number.isSafeInteger(seconds)) throw usageWrong(`"${text}" is not a time such as 45m or 8h`, hint)
+  return seconds
+}

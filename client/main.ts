@@ -1,15 +1,18 @@
 #!/usr/bin/env node
 /**
  * The bin. `credd env PROFILE` and `credd status [--short]` run in every new shell and prompt, `credd process PROFILE`
- * each time that a tool starts: in these plainest forms they skip the command line's machinery, which would cost them a
- * third of bare node's start. The rest takes the usual way.
+ * each time that a tool starts, and `credd exec` before other commands: in these plainest forms they skip the command
+ * line's machinery, which would cost them a third of bare node's start. The rest takes the usual way.
  */
 import { processContext } from "./context.ts"
 import { guarded } from "./failure.ts"
 
-const args = process.argv.slice(2)
+const words = process.argv.slice(2)
+// What `credd exec` is to run is nobody's to read but the child's.
+const end = words[0] === "exec" ? words.indexOf("--") : -1
+const args = end < 0 ? words : words.slice(0, end)
 const [command, profile] = args
-const context = processContext()
+const context = processContext(end < 0 ? [] : words.slice(end + 1))
 
 if (command === "env" && args.length <= 2 && !profile?.startsWith("-")) {
   const { env } = await import("./commands/env.ts")
@@ -23,6 +26,10 @@ if (command === "env" && args.length <= 2 && !profile?.startsWith("-")) {
   // Both at once: it will want the second in any case.
   const [{ credentialProcess }] = await Promise.all([import("./commands/process.ts"), import("./data-plane.ts")])
   process.exitCode = await guarded(context, () => credentialProcess(context, profile))
+} else if (command === "exec" && end > 0 && args.length <= 2 && !profile?.startsWith("-")) {
+  const { exec } = await import("./commands/exec.ts")
+  const flags = { "read-only": false, "no-region": false }
+  process.exitCode = await guarded(context, () => exec(context, flags, ...args.slice(1)))
 } else if (command === "__complete") {
   const { answer } = await import("./commands/completion.ts")
   process.exitCode = await guarded(context, () => answer(context, args.slice(1)))

@@ -1,7 +1,7 @@
 /** What `--help` and the man pages say of a command, beside the words of its flags. */
 
 /** Exit status to what it means. */
-export type Exits = Readonly<Record<number, string>>
+export type Exits = Readonly<Record<string, string>>
 
 export interface Manual {
   readonly brief: string

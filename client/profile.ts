@@ -31,6 +31,18 @@ export function profileFrom(
   return names.length === 1 ? names[0] : undefined
 }
 
+/** The profile that this shell asks for, once `credd env` was evaluated in it. */
+export function shellProfile({ env }: Pick<Context, "env">): string | undefined {
+  const name = /^http:\/\/127\.0\.0\.1:\d+\/credentials\/([^/?#]+)$/.exec(
+    env["AWS_CONTAINER_CREDENTIALS_FULL_URI"] ?? "",
+  )?.[1]
+  try {
+    return name === undefined ? undefined : decodeURIComponent(name)
+  } catch {
+    return undefined
+  }
+}
+
 /** The same for commands that ask the daemon anyway: it words the error when there is no answer. */
 export async function profileFor(context: Context, named: string | undefined): Promise<string> {
   const profile = profileFrom(context, named, readEndpoint(context))

@@ -3,7 +3,7 @@ import type { ProfileStatus, SessionStatus, Status } from "../../daemon/api.ts"
 import type { Command } from "../app.ts"
 import type { Context } from "../context.ts"
 import { paint, span, type Paint } from "../output.ts"
-import { profileFrom, readEndpoint } from "../profile.ts"
+import { profileFrom, readEndpoint, shellProfile } from "../profile.ts"
 import { word } from "../environment.ts"
 import { Failure, usageWrong } from "../failure.ts"
 
@@ -43,18 +43,6 @@ async function oneLine(context: Context): Promise<string> {
     // A prompt is no place for an error about a profile that credd does not serve.
     if (error instanceof Failure && ["ProfileNotFound", "ProfileUnsupported"].includes(error.code)) return "-\n"
     throw error
-  }
-}
-
-/** The profile that this shell asks for, once `credd env` was evaluated in it. */
-function shellProfile({ env }: Context): string | undefined {
-  const name = /^http:\/\/127\.0\.0\.1:\d+\/credentials\/([^/?#]+)$/.exec(
-    env["AWS_CONTAINER_CREDENTIALS_FULL_URI"] ?? "",
-  )?.[1]
-  try {
-    return name === undefined ? undefined : decodeURIComponent(name)
-  } catch {
-    return undefined
   }
 }
 

@@ -52,12 +52,14 @@ export function narrowing(
     return given.accountId === undefined ? credentials : { ...credentials, accountId: given.accountId }
   }
 
+  /** Ends with the lease where AWS lets it: an end is no scope, and the caller's token ends in any case. */
   async function shortened(): Promise<Credentials> {
     const latest = latestEnd()
     const given = await from()
     if (given.expiration <= latest + slackMs) return given
     try {
-      return await ask(given, latest, undefined)
+      const credentials = await ask(given, latest, undefined)
+      return given.scopedTo === undefined ? credentials : { ...credentials, scopedTo: given.scopedTo }
     } catch (error) {
       if (isPassing(error)) throw error
       onNotShortened(error)
@@ -70,15 +72,14 @@ export function narrowing(
     return narrowedTo(to, await ask(await from(), latest, policy))
   }
 
-  /** AssumeRole has applied the policies already. */
-  async function assumedWithPolicies(to: NarrowScope): Promise<Credentials> {
-    const latest = latestEnd()
-    const given = await from()
-    if (given.scopedTo === undefined) throw scopeNotConfirmed("the role was assumed without the policies")
-    return given.expiration <= latest + slackMs ? given : narrowedTo(to, await ask(given, latest, undefined))
+  /** AssumeRole has applied the policies already; whatever is made of that session keeps them. */
+  async function assumedWithPolicies(): Promise<Credentials> {
+    const credentials = await shortened()
+    if (credentials.scopedTo === undefined) throw scopeNotConfirmed("the role was assumed without the policies")
+    return credentials
   }
 
   if (scope.kind === "whole") return end === undefined ? from : shortened
   const policy = inlinePolicy(scope)
-  return policy === undefined ? () => assumedWithPolicies(scope) : () => narrowed(scope, policy)
+  return policy === undefined ? assumedWithPolicies : () => narrowed(scope, policy)
 }

@@ -1,6 +1,14 @@
 /** A context without a machine: files in memory, a scripted daemon, a person who answers from a list. */
 import { basename, dirname } from "node:path"
-import type { ControlRoute, ControlRoutes, EndpointFile, ErrorBody, Status } from "../../daemon/api.ts"
+import type {
+  ControlRoute,
+  ControlRoutes,
+  EndpointFile,
+  ErrorBody,
+  HeldRoute,
+  MadeLease,
+  Status,
+} from "../../daemon/api.ts"
 import { runApp } from "../../client/app.ts"
 import type { Answer, CallDaemon, Context } from "../../client/context.ts"
 import { Failure, interrupted } from "../../client/failure.ts"
@@ -15,7 +23,7 @@ export type Handlers = {
 }
 
 export interface Call {
-  readonly route: ControlRoute
+  readonly route: ControlRoute | HeldRoute | "closed" | "child"
   readonly body: unknown
 }
 
@@ -32,6 +40,12 @@ export interface Options {
   readonly shell?: (command: string) => string
   /** For `credd doctor`. */
   readonly machine?: Machine
+  /** What stands after `--`. */
+  readonly rest?: readonly string[]
+  /** What the daemon answers to `credd exec`. */
+  readonly held?: (body: Parameters<Context["holdLease"]>[0]) => MadeLease
+  /** How the command ends. */
+  readonly child?: number
   readonly browser?: (url: string) => unknown
   readonly columns?: number
   readonly isTerminal?: boolean
@@ -102,6 +116,16 @@ export async function credd(args: readonly string[], options: Options = {}): Pro
       if (next === undefined) return refuse({ code: "DaemonNotRunning", message: "the credd daemon is not running" })
       if (rest.length > 0) dataPlane = rest
       return next
+    },
+    rest: options.rest ?? [],
+    holdLease: async (body) => {
+      calls.push({ route: "POST /exec", body })
+      if (options.held === undefined) throw new Error("the test expects no lease")
+      return { made: options.held(body), close: () => void calls.push({ route: "closed", body: {} }) }
+    },
+    runChild: async (command) => {
+      calls.push({ route: "child", body: command })
+      return options.child ?? 0
     },
     files: memoryFiles(held),
     isInteractive: typed !== undefined,

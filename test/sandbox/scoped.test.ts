@@ -32,6 +32,29 @@ function keysIn({ Credentials: issued }: GetScopedCredentialsCommandOutput): Key
   }
 }
 
+/** A policy of nearly 2,048 characters that hardly packs. */
+function policyOf(seed: number): string {
+  let state = seed
+  const noise = Array.from({ length: 1_850 }, () => {
+    state = (state * 48_271) % 2_147_483_647
+    return String.fromCharCode(161 + (state % 95))
+  })
+  return JSON.stringify({ Statement: { Sid: noise.join(""), Effect: "Allow", Action: "*", Resource: "*" } })
+}
+
+function limits(...layers: readonly (readonly string[])[]): Limits {
+  return { layers: layers.map((layer) => layer.map((text) => parsePolicy(text))), scopedLayers: layers.length }
+}
+
+interface Rule {
+  readonly action: string
+  readonly effect: string
+}
+
+function build(layers: readonly (readonly Rule[])[]): Limits {
+  return limits(...layers.map((each) => each.map(({ action, effect }) => policy(action, "*", effect))))
+}
+
 describe("GetScopedCredentials", () => {
   it("narrows an MFA session and a role's, and keeps who it is", async () => {
     const aws = await setup()
@@ -104,14 +127,6 @@ describe("GetScopedCredentials", () => {
 
   it("refuses policies that are too large once they are packed", async () => {
     const aws = await setup()
-    const policyOf = (seed: number): string => {
-      let state = seed
-      const noise = Array.from({ length: 1_850 }, () => {
-        state = (state * 48_271) % 2_147_483_647
-        return String.fromCharCode(161 + (state % 95))
-      })
-      return JSON.stringify({ Statement: { Sid: noise.join(""), Effect: "Allow", Action: "*", Resource: "*" } })
-    }
     const once = await scoped(aws, await aws.login(), { Policy: policyOf(1) })
 
     await expect(scoped(aws, keysIn(once), { Policy: policyOf(2) })).rejects.toMatchObject(
@@ -132,10 +147,6 @@ describe("GetScopedCredentials", () => {
 })
 
 describe(whyDenied.name, () => {
-  const limits = (...layers: readonly (readonly string[])[]): Limits => ({
-    layers: layers.map((layer) => layer.map((text) => parsePolicy(text))),
-    scopedLayers: layers.length,
-  })
   const table = "arn:aws:dynamodb:eu-west-1:123456789012:table/things"
 
   it.each<[string, Limits, string, string | undefined]>([
@@ -171,9 +182,6 @@ describe(whyDenied.name, () => {
   test.prop([fc.array(layer, { maxLength: 2 }), layer, names])(
     "one layer more never allows more",
     (before, more, name) => {
-      const build = (layers: readonly (readonly { action: string; effect: string }[])[]): Limits =>
-        limits(...layers.map((each) => each.map(({ action, effect }) => policy(action, "*", effect))))
-
       if (whyDenied(build([...before, more]), name, table) === undefined) {
         expect(whyDenied(build(before), name, table)).toBeUndefined()
       }
