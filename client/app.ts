@@ -456,6 +456,18 @@ export const routes = buildRouteMap({
       parameters: { positional: oneProfile, flags: { yes: flag("do not ask") } },
       load: async () => (await import("./commands/remove.ts")).remove,
     }),
+    rotate: command({
+      brief: "replace an access key at AWS by a new one",
+      examples: ["credd rotate acme", "credd rotate acme --delete", "credd rotate acme --undo"],
+      parameters: {
+        positional: oneProfile,
+        flags: {
+          delete: flag("delete the old key as well (else it is only deactivated)"),
+          undo: flag("go back to the old key, as long as it is not deleted"),
+        },
+      },
+      load: async () => (await import("./commands/rotate.ts")).rotate,
+    }),
     status: command({
       brief: "show the daemon, the sessions and the profiles",
       examples: ["credd status", "credd status --watch", "credd status --short"],

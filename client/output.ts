@@ -29,6 +29,7 @@ const exitStatuses = {
   MfaCodeMalformed: 2,
   MfaCodeRejected: 1,
   MfaCodeUsed: 1,
+  AccessKeyQuota: 1,
   AccessKeyMissing: 1,
   AccessKeyRejected: 1,
   KeychainLocked: 13,

@@ -18,6 +18,7 @@ export type ErrorCode =
   | "LeaseExists"
   | "LeaseNotFound"
   // login and access keys
+  | "AccessKeyQuota"
   | "MfaSerialMissing"
   | "MfaCodeMalformed"
   | "MfaCodeRejected"
@@ -196,6 +197,20 @@ export interface KeptKeyStatus {
   readonly addedAt: string
 }
 
+/**
+ * What a call for a rotation has done. Forward: `created`, `waiting` (AWS does not know the new key yet), `stored`,
+ * `deactivated` (the old key), `deleted`. Back: `reactivated`, `restored`, `undone`.
+ */
+export type RotationStep =
+  | "created"
+  | "waiting"
+  | "stored"
+  | "deactivated"
+  | "deleted"
+  | "reactivated"
+  | "restored"
+  | "undone"
+
 /** A change that was made, and what did not go as well as it could have. */
 export interface Changed {
   readonly warnings: readonly string[]
@@ -273,6 +288,21 @@ export interface ControlRoutes {
     }
     /** `durable` is false in the memory store: a restart forgets the key. */
     readonly answer: Identity & { readonly profile: string; readonly durable: boolean; readonly mfaSerial?: string }
+  }
+  /** One step of a rotation: to be sent again until the step is the last. */
+  "POST /rotate": {
+    readonly body: { readonly profile: string; readonly isUndoing: boolean; readonly isDeleting: boolean }
+    readonly answer: {
+      /** The source profile, whose key it is. */
+      readonly profile: string
+      readonly step: RotationStep
+      readonly userName: string
+      /** Masked. */
+      readonly oldKeyId: string
+      readonly newKeyId?: string
+      /** When the session that was made with the old key ends, where there is one. */
+      readonly sessionExpiration?: string
+    }
   }
   "DELETE /access-keys": {
     readonly body: { readonly profile: string }

@@ -19,6 +19,7 @@ import { isJournal, pinoLog, type DaemonLog } from "./adapters/log.ts"
 import { memoryStore } from "./adapters/memory-store.ts"
 import { changedSettings } from "./adapters/settings-memory.ts"
 import { secretStore } from "./adapters/secret-store.ts"
+import { awsIam } from "./adapters/iam.ts"
 import { federationSignIn } from "./adapters/sign-in.ts"
 import { awsSts } from "./adapters/sts.ts"
 import { peers as peersOf } from "./adapters/peers.ts"
@@ -139,6 +140,7 @@ async function start({ settings, env, log, inherited, entrances }: StartOptions)
     source,
     log,
     sts: awsSts({ clock, http }),
+    iam: awsIam({ clock, http }),
     signIn: federationSignIn(http),
     signInEndpoint: env["AWS_ENDPOINT_URL_SIGNIN"] || undefined,
     outside: outsideCredentials(env),
@@ -148,6 +150,7 @@ async function start({ settings, env, log, inherited, entrances }: StartOptions)
     defaults: {
       region: env["AWS_REGION"] || env["AWS_DEFAULT_REGION"],
       endpoint: env["AWS_ENDPOINT_URL_STS"] || env["AWS_ENDPOINT_URL"],
+      iamEndpoint: env["AWS_ENDPOINT_URL_IAM"] || env["AWS_ENDPOINT_URL"],
       ignoreEndpoints: env["AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"] || undefined,
       regionalEndpoints: env["AWS_STS_REGIONAL_ENDPOINTS"] || undefined,
       fips: env["AWS_USE_FIPS_ENDPOINT"] || undefined,

@@ -1,6 +1,6 @@
 /** The core's SecretStore on any ItemStore: access keys and MFA sessions as versioned records, checked when they are read. */
 import * as v from "valibot"
-import type { Credentials, KeptAccessKey, MfaSession } from "../core/credentials.ts"
+import type { AccessKey, Credentials, KeptAccessKey, MfaSession } from "../core/credentials.ts"
 import { CreddError, storeDamaged, storeNewer, storeWriteFailed } from "../core/errors.ts"
 import type { SecretStore } from "../core/ports.ts"
 import { Secret } from "../core/secret.ts"
@@ -9,6 +9,7 @@ import type { ItemStore } from "./item-store.ts"
 const version = 1
 const keyPrefix = "access-key/"
 const sessionPrefix = "session/"
+const rotationPrefix = "rotation/"
 
 const accessKeyRecord = v.object({
   version: v.literal(version),
@@ -18,6 +19,20 @@ const accessKeyRecord = v.object({
   arn: v.string(),
   mfaSerial: v.exactOptional(v.string()),
   addedAt: v.number(),
+})
+
+const newKey = v.object({ accessKeyId: v.string(), secretAccessKey: v.string() })
+
+const rotationRecord = v.object({
+  version: v.literal(version),
+  profile: v.string(),
+  askedAt: v.number(),
+  oldKey: v.omit(accessKeyRecord, ["version"]),
+  keyIdsBefore: v.array(v.string()),
+  at: v.variant("step", [
+    v.object({ step: v.literal("asked") }),
+    v.object({ step: v.picklist(["created", "stored", "deactivated", "leaving"]), newKey }),
+  ]),
 })
 
 const sessionRecord = v.object({
@@ -70,6 +85,24 @@ export function secretStore(items: ItemStore, { onDamaged }: SecretStoreOptions)
       parsed(accessKeyRecord, kept, name)
     },
     removeAccessKey: (profile) => items.remove([keyPrefix + profile]),
+    async readRotation(profile) {
+      const name = rotationPrefix + profile
+      const item = (await items.read([name])).get(name)
+      if (item === undefined) return undefined
+      const { version: _, oldKey, at, ...rest } = parsed(rotationRecord, item, name)
+      return { ...rest, oldKey: hidden(oldKey), at: at.step === "asked" ? at : { ...at, newKey: hidden(at.newKey) } }
+    },
+    async writeRotation({ oldKey, at, ...rest }) {
+      const record: v.InferOutput<typeof rotationRecord> = {
+        version,
+        ...rest,
+        keyIdsBefore: rest.keyIdsBefore.slice(),
+        oldKey: shown(oldKey),
+        at: at.step === "asked" ? at : { ...at, newKey: shown(at.newKey) },
+      }
+      await items.write(rotationPrefix + rest.profile, new Secret(JSON.stringify(record)))
+    },
+    removeRotation: (profile) => items.remove([rotationPrefix + profile]),
     async readSessions() {
       const names = (await profilesWith(sessionPrefix)).map((profile) => sessionPrefix + profile)
       const sessions: MfaSession[] = []
@@ -98,6 +131,14 @@ export function secretStore(items: ItemStore, { onDamaged }: SecretStoreOptions)
     removeSessions: (profiles) => items.remove(profiles.map((profile) => sessionPrefix + profile)),
     unlock: (passphrase) => items.unlock(passphrase),
   }
+}
+
+function hidden<T extends { readonly secretAccessKey: string }>({ secretAccessKey, ...rest }: T) {
+  return { ...rest, secretAccessKey: new Secret(secretAccessKey) }
+}
+
+function shown<T extends AccessKey>({ secretAccessKey, ...rest }: T) {
+  return { ...rest, secretAccessKey: secretAccessKey.reveal() }
 }
 
 function sessionFrom(record: v.InferOutput<typeof sessionRecord>): MfaSession {

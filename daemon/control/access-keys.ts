@@ -1,11 +1,11 @@
-/** Access keys come in, proven with AWS first, and go. */
+/** Access keys come in, proven with AWS first, are replaced, and go. */
 import { isoSeconds, maskedKeyId } from "../core/credentials.ts"
 import { accessKeyMalformed } from "../core/errors.ts"
 import { Secret } from "../core/secret.ts"
 import type { ControlHandlers } from "../http/control-app.ts"
 import type { ControlOptions } from "./options.ts"
 
-type Routes = Pick<ControlHandlers, "GET /access-keys" | "POST /access-keys" | "DELETE /access-keys">
+type Routes = Pick<ControlHandlers, "GET /access-keys" | "POST /access-keys" | "POST /rotate" | "DELETE /access-keys">
 
 export function accessKeyRoutes({ broker, store, onProfilesChanged }: ControlOptions): Routes {
   return {
@@ -40,6 +40,10 @@ export function accessKeyRoutes({ broker, store, onProfilesChanged }: ControlOpt
       const identity = await broker.addAccessKey(profile, key)
       await onProfilesChanged()
       return { profile, ...identity, durable: store.kind !== "memory", ...serial }
+    },
+    "POST /rotate": async ({ profile, ...how }) => {
+      const { sourceProfile, ...state } = await broker.rotate(profile, how)
+      return { profile: sourceProfile, ...state }
     },
     "DELETE /access-keys": async ({ profile }) => {
       const warnings = await broker.removeAccessKey(profile)

@@ -24,7 +24,18 @@ import {
 import { consoleUrl, type ConsoleRequest, type ConsoleUrl } from "./console.ts"
 import { createMfaCodes } from "./mfa-codes.ts"
 import { outside } from "./outside.ts"
-import type { Clock, Log, Notify, OutsideCredentials, ProfileSource, SecretStore, SignIn, Sts } from "./ports.ts"
+import type {
+  Clock,
+  Iam,
+  IamTarget,
+  Log,
+  Notify,
+  OutsideCredentials,
+  ProfileSource,
+  SecretStore,
+  SignIn,
+  Sts,
+} from "./ports.ts"
 import { profileStatus, type ServedStatus } from "./profile-status.ts"
 import {
   baseOf,
@@ -36,11 +47,12 @@ import {
   type SessionProfile,
 } from "./profiles.ts"
 import { createRoles } from "./roles.ts"
+import { createRotation, type RotationState } from "./rotation.ts"
 import { endingIn, endingText, warnOfEnds } from "./session-warning.ts"
 import type { Scope } from "./scope.ts"
 import { createSessions, type StoreState } from "./sessions.ts"
 import { similarName } from "./similar-name.ts"
-import { stsTarget } from "./sts-target.ts"
+import { iamTarget, stsTarget } from "./sts-target.ts"
 import { createTimeCheck } from "./time-check.ts"
 
 /** SDKs give up on a container endpoint after 1 s; a caller is answered well before that. */
@@ -54,6 +66,7 @@ const sessionSeconds = { least: 900, most: 129_600 }
 export interface BrokerOptions {
   readonly clock: Clock
   readonly sts: Sts
+  readonly iam: Iam
   readonly signIn: SignIn
   /** `AWS_ENDPOINT_URL_SIGNIN`. */
   readonly signInEndpoint?: string | undefined
@@ -108,6 +121,8 @@ export interface Broker {
   console(profile: string, request: ConsoleRequest): Promise<ConsoleUrl>
   addAccessKey(profile: string, key: NewAccessKey): Promise<Identity>
   removeAccessKey(profile: string): Promise<readonly string[]>
+  /** One step of a rotation of the access key behind a profile. */
+  rotate(profile: string, how: { readonly isUndoing: boolean; readonly isDeleting: boolean }): Promise<RotationOutcome>
   /** One pulse: asks AWS for the time where it is in doubt, renews what is due, tells of sessions that end soon. */
   beat(): Promise<void>
   status(): BrokerStatus
@@ -117,6 +132,12 @@ export interface LoginOutcome {
   readonly session: SessionStatus
   readonly profiles: readonly string[]
   readonly warnings: readonly string[]
+}
+
+export interface RotationOutcome extends RotationState {
+  readonly sourceProfile: string
+  /** The MFA session that was made with the old key. AWS goes on with it when the key is off. */
+  readonly sessionExpiration?: string
 }
 
 export interface LogoutOutcome {
@@ -137,6 +158,15 @@ export function createBroker(options: BrokerOptions): Broker {
   const roles = createRoles({ clock, sts, sessions, log, random, outside: outside(options.outside, clock) })
   const timeCheck = createTimeCheck({ clock, sts, sessions, targetOf: (name) => sessionTarget(name) })
   const mfaCodes = createMfaCodes(clock)
+  const rotation = createRotation({
+    store,
+    sts,
+    iam: options.iam,
+    clock,
+    log,
+    session: (name) => sessions.alive().find(({ sourceProfile }) => sourceProfile === name)?.credentials,
+    targets: (name) => ({ sts: sessionTarget(name), iam: iamTargetOf(name) }),
+  })
   /** One change to a source profile at a time: two logins at once must not race for the same code. */
   const turns = new Map<string, Promise<unknown>>()
   let accessKeyProfiles: readonly string[] = []
@@ -400,10 +430,22 @@ export function createBroker(options: BrokerOptions): Broker {
       return await inTurn(name, async () => {
         if (!(await store.accessKeyProfiles()).includes(name)) throw accessKeyMissing(name)
         const { warnings } = await end([name])
+        const wasRotating = await rotation.forget(name)
         await store.removeAccessKey(name)
         await setAccessKeyProfiles(accessKeyProfiles.filter((each) => each !== name))
         log.info("access_key_removed", { profile: name })
-        return warnings
+        const left = `a rotation of "${name}" was not finished; see in the IAM console which of its keys is left`
+        return wasRotating ? [...warnings, left] : warnings
+      })
+    },
+    async rotate(name, { isUndoing, isDeleting }) {
+      const profile = servable(name)
+      const { sourceProfile } = profile
+      if (baseOf(profile).kind === "outside") throw loginNotNeeded(name)
+      return await inTurn(sourceProfile, async () => {
+        const state = isUndoing ? await rotation.back(sourceProfile) : await rotation.forward(sourceProfile, isDeleting)
+        const { expiration } = sessions.status(sourceProfile)
+        return { sourceProfile, ...state, ...(expiration === undefined ? {} : { sessionExpiration: expiration }) }
       })
     },
     async beat() {
@@ -430,6 +472,13 @@ export function createBroker(options: BrokerOptions): Broker {
         warnings: [...(problem === undefined ? [] : [problem]), ...ending],
       }
     },
+  }
+
+  function iamTargetOf(sourceProfile: string): IamTarget {
+    const { sections, services } = source.current()
+    const target = iamTarget({ keys: sections.get(sourceProfile)?.keys ?? {}, services, defaults })
+    if ("problem" in target) throw profileUnsupported(sourceProfile, target.problem)
+    return target
   }
 
   function fallbackTarget(): SessionProfile["target"] {

@@ -43,6 +43,20 @@ export interface MfaSession {
   readonly isEndTold?: boolean
 }
 
+/** A rotation under way, as the store keeps it: a step names what was done last. */
+export interface Rotation {
+  readonly profile: string
+  /** When AWS was asked for the new key. */
+  readonly askedAt: number
+  readonly oldKey: KeptAccessKey
+  /** What the user had before. A key beyond these is one that we asked for, and whose secret was lost on the way. */
+  readonly keyIdsBefore: readonly string[]
+  readonly at:
+    | { readonly step: "asked" }
+    /** `leaving`: on the way back, the new key is being deleted. */
+    | { readonly step: "created" | "stored" | "deactivated" | "leaving"; readonly newKey: AccessKey }
+}
+
 /** The last four characters, as AWS's own tools mask a key id. */
 export function maskedKeyId(accessKeyId: string): string {
   return `****${accessKeyId.slice(-4)}`

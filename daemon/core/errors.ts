@@ -249,6 +249,64 @@ export const accessKeyRejected = (what: string, cause: unknown): CreddError =>
     cause,
   })
 
+// Rotation
+
+const rotationPolicy =
+  '{"Effect":"Allow","Action":["iam:ListAccessKeys","iam:CreateAccessKey","iam:UpdateAccessKey","iam:DeleteAccessKey","iam:GetAccessKeyLastUsed"],"Resource":"arn:aws:iam::*:user/${aws:username}"}'
+
+/** Policies for one's own keys often want MFA, which the access key alone cannot show. */
+export const mayNotRotate = (profile: string, userName: string, hasSession: boolean, cause: unknown): CreddError =>
+  new CreddError(
+    "AccessDenied",
+    `user "${userName}" may not change its own access keys${hasSession ? "" : " without an MFA session"}`,
+    {
+      hint: hasSession
+        ? `ask for this policy statement: ${rotationPolicy}`
+        : `run: ${loginCommand(profile)}, then rotate again; or ask for: ${rotationPolicy}`,
+      cause,
+    },
+  )
+
+export const accessKeyQuota = (userName: string, otherKeyId?: string): CreddError =>
+  new CreddError("AccessKeyQuota", `user "${userName}" has two access keys already, and AWS allows no third`, {
+    hint:
+      otherKeyId === undefined
+        ? "delete the one that nothing uses in the IAM console, then run it again"
+        : `if nothing uses the other one, run: aws iam delete-access-key --access-key-id ${otherKeyId}`,
+  })
+
+export const oldKeyLeft = (profile: string, oldKeyId: string): CreddError =>
+  new CreddError(
+    "AccessKeyQuota",
+    `the key that the last rotation replaced, ${oldKeyId}, is still there, deactivated`,
+    {
+      hint: `run: credd rotate ${word(profile)} --delete   (or --undo, to have it back)`,
+    },
+  )
+
+export const rotationUncertain = (userName: string, keyId: string): CreddError =>
+  new CreddError("AccessKeyQuota", `user "${userName}" has an access key that credd did not expect: ${keyId}`, {
+    hint: `if it is not yours, run: aws iam delete-access-key --access-key-id ${keyId}, then rotate again`,
+  })
+
+export const rotationNotThere = (profile: string): CreddError =>
+  new CreddError("UsageWrong", `there is no rotation of "${profile}" to undo`, { hint: "run: credd status" })
+
+export const rotationWouldBeLost = (): CreddError =>
+  new CreddError("UsageWrong", "the memory store would forget the new key when the daemon stops", {
+    hint: "choose another store; run: credd config",
+  })
+
+export const rotationOfRoot = (profile: string): CreddError =>
+  new CreddError("UsageWrong", `"${profile}" has the account's root key: do not rotate it, delete it`, {
+    hint: "make an IAM user in the console, then run: credd add PROFILE",
+  })
+
+export const accessKeyOfAnother = (profile: string, arn: string): CreddError =>
+  new CreddError("AccessKeyRejected", `the new access key for "${profile}" belongs to ${arn}`, {
+    hint: `run: credd rotate ${word(profile)} --undo`,
+  })
+
 // The store
 
 export const keychainLocked = (): CreddError =>

@@ -1,6 +1,6 @@
 /** What the core needs of the outside: one small interface each, implemented by an adapter and by a fake. */
 import type { DecodedMessage, Identity, StoreKind } from "../api.ts"
-import type { AccessKey, Credentials, KeptAccessKey, MfaSession } from "./credentials.ts"
+import type { AccessKey, Credentials, KeptAccessKey, MfaSession, Rotation } from "./credentials.ts"
 import type { Secret } from "./secret.ts"
 
 export interface Clock {
@@ -84,6 +84,30 @@ export interface Sts {
   ): Promise<DecodedMessage>
 }
 
+export type IamTarget = Omit<StsTarget, "isGlobal">
+
+export interface IamAccessKey {
+  readonly accessKeyId: string
+  readonly isActive: boolean
+  readonly createdAt: number
+}
+
+/** A user's own access keys in IAM. Errors as those of Sts; `AccessKeyQuota` where the user has two keys. */
+export interface Iam {
+  listAccessKeys(as: AccessKey | Credentials, userName: string, target: IamTarget): Promise<readonly IamAccessKey[]>
+  createAccessKey(as: AccessKey | Credentials, userName: string, target: IamTarget): Promise<AccessKey>
+  setActive(
+    as: AccessKey | Credentials,
+    userName: string,
+    accessKeyId: string,
+    isActive: boolean,
+    target: IamTarget,
+  ): Promise<void>
+  /** Done as well where there is no such key any more. */
+  deleteAccessKey(as: AccessKey | Credentials, userName: string, accessKeyId: string, target: IamTarget): Promise<void>
+  isNeverUsed(as: AccessKey | Credentials, accessKeyId: string, target: IamTarget): Promise<boolean>
+}
+
 /** The console's sign-in service. Throws `Unavailable`, or `AccessDenied` for credentials that it does not take. */
 export interface SignIn {
   /** A token that signs in whoever brings it to the same endpoint within 15 minutes. */
@@ -101,6 +125,9 @@ export interface SecretStore {
   readAccessKey(profile: string): Promise<KeptAccessKey | undefined>
   writeAccessKey(profile: string, key: KeptAccessKey): Promise<void>
   removeAccessKey(profile: string): Promise<void>
+  readRotation(profile: string): Promise<Rotation | undefined>
+  writeRotation(rotation: Rotation): Promise<void>
+  removeRotation(profile: string): Promise<void>
   readSessions(): Promise<readonly MfaSession[]>
   writeSession(session: MfaSession): Promise<void>
   removeSessions(sourceProfiles: readonly string[]): Promise<void>

@@ -1,5 +1,5 @@
-/** Where a profile's STS calls go: region, partition, endpoint, FIPS; as the SDKs decide it. */
-import type { StsTarget } from "./ports.ts"
+/** Where a profile's calls to STS and IAM go: region, partition, endpoint, FIPS; as the SDKs decide it. */
+import type { IamTarget, StsTarget } from "./ports.ts"
 
 type Keys = Readonly<Record<string, string>>
 
@@ -9,6 +9,8 @@ export interface TargetDefaults {
   readonly region?: string | undefined
   /** `AWS_ENDPOINT_URL_STS`, else `AWS_ENDPOINT_URL`. Wins over the config file, as in the SDKs. */
   readonly endpoint?: string | undefined
+  /** `AWS_ENDPOINT_URL_IAM`, else `AWS_ENDPOINT_URL`. */
+  readonly iamEndpoint?: string | undefined
   /** `AWS_IGNORE_CONFIGURED_ENDPOINT_URLS`. */
   readonly ignoreEndpoints?: string | undefined
   /** `AWS_STS_REGIONAL_ENDPOINTS`: `regional` (the default) or `legacy`. */
@@ -47,12 +49,26 @@ export function stsTarget(question: TargetQuestion): StsTarget | { readonly prob
   if (!["regional", "legacy"].includes(mode)) {
     return { problem: `its sts_regional_endpoints "${mode}" is neither regional nor legacy` }
   }
-  const endpoint = endpointOf(question)
+  const target = targetOf(question, "sts", defaults.endpoint)
+  return "problem" in target || mode !== "legacy" ? target : { ...target, isGlobal: true }
+}
+
+/** The same for IAM, which has one endpoint for each partition. */
+export function iamTarget(question: TargetQuestion): IamTarget | { readonly problem: string } {
+  return targetOf(question, "iam", question.defaults.iamEndpoint)
+}
+
+function targetOf(
+  question: TargetQuestion,
+  service: "sts" | "iam",
+  fromEnvironment: string | undefined,
+): IamTarget | { readonly problem: string } {
+  const { keys, defaults } = question
+  const endpoint = endpointOf(question, service, fromEnvironment)
   if (typeof endpoint === "object") return endpoint
   return {
     region: regionOf(question),
     ...(endpoint === undefined ? {} : { endpoint }),
-    ...(mode === "legacy" ? { isGlobal: true } : {}),
     ...(isTrue(defaults.fips ?? keys["use_fips_endpoint"]) ? { fips: true } : {}),
     ...(isTrue(defaults.dualstack ?? keys["use_dualstack_endpoint"]) ? { dualstack: true } : {}),
   }
@@ -75,14 +91,18 @@ function partitionOf(region: string): string {
 }
 
 /** https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html */
-function endpointOf({ keys, services, defaults }: TargetQuestion): string | undefined | { readonly problem: string } {
+function endpointOf(
+  { keys, services, defaults }: TargetQuestion,
+  service: "sts" | "iam",
+  fromEnvironment: string | undefined,
+): string | undefined | { readonly problem: string } {
   if (isTrue(defaults.ignoreEndpoints ?? keys["ignore_configured_endpoint_urls"])) return undefined
-  if (defaults.endpoint !== undefined) return defaults.endpoint
+  if (fromEnvironment !== undefined) return fromEnvironment
   const name = keys["services"]
   if (name === undefined) return keys["endpoint_url"]
   const section = services.get(name)
   if (section === undefined) return { problem: `its services section "${name}" is not in the AWS config file` }
-  return section["sts.endpoint_url"] || keys["endpoint_url"]
+  return section[`${service}.endpoint_url`] || keys["endpoint_url"]
 }
 
 function isTrue(value: string | undefined): boolean {

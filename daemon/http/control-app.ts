@@ -123,6 +123,7 @@ export function controlApp({ handlers, held, before, log }: ControlAppOptions): 
     "POST /access-keys",
     v.object({ profile, accessKeyId: v.string(), secretAccessKey: v.string(), mfaSerial: v.exactOptional(mfaSerial) }),
   )
+  on("POST /rotate", v.object({ profile, isUndoing: v.boolean(), isDeleting: v.boolean() }))
   on("DELETE /access-keys", v.object({ profile }))
   on("GET /leases", nothing)
   on(

@@ -24,6 +24,7 @@ const statuses = {
   MfaCodeMalformed: 400,
   MfaCodeRejected: 403,
   MfaCodeUsed: 403,
+  AccessKeyQuota: 403,
   AccessKeyMissing: 403,
   AccessKeyRejected: 403,
   KeychainLocked: 403,

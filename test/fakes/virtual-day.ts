@@ -8,6 +8,7 @@ import type { Credentials } from "../../daemon/core/credentials.ts"
 import { heartbeat } from "../../daemon/core/heartbeat.ts"
 import { fakeClock, hours, seconds, type FakeClock } from "./clock.ts"
 import { someAccessKey, someCredentials } from "./credentials.ts"
+import { fakeIam } from "./iam.ts"
 import { fakeLog } from "./log.ts"
 import { fakeProfileSource } from "./profile-source.ts"
 import { fakeSts } from "./sts.ts"
@@ -86,6 +87,7 @@ export async function virtualDay({
   const broker = createBroker({
     clock,
     sts,
+    iam: fakeIam(clock, someAccessKey),
     signIn: { signinToken: async () => new Secret("EXAMPLEtoken") },
     store,
     random,

@@ -9,7 +9,7 @@ import type { State } from "./state.ts"
 import { validate } from "./validation.ts"
 import { credentialsContent, type Children } from "./wire.ts"
 
-type Action = (state: State, principal: Principal, parameters: URLSearchParams, now: number) => Children
+export type Action = (state: State, principal: Principal, parameters: URLSearchParams, now: number) => Children
 
 export const actions: ReadonlyMap<string, Action> = new Map<string, Action>([
   ["AssumeRole", assumeRole],

@@ -2,7 +2,7 @@
 import { stsError } from "./errors.ts"
 import { userPrincipal, type Principal } from "./principal.ts"
 import { claimIn, headerOf, isSignedWith, type SignatureClaim, type SignedRequest } from "./signature.ts"
-import type { State } from "./state.ts"
+import type { IamKey, State } from "./state.ts"
 
 const windowMs = 15 * 60_000
 
@@ -17,7 +17,7 @@ export function authenticated(state: State, request: SignedRequest, now: number,
   if (headerOf(request, "authorization") === "") throw stsError("MissingAuthenticationToken")
   const claim = claimIn(request)
   if (claim === undefined) throw stsError("IncompleteSignature")
-  const known = knownBy(state, claim.accessKeyId)
+  const known = knownBy(state, claim.accessKeyId, now)
   if (known === undefined || known.sessionToken !== headerOf(request, "x-amz-security-token")) {
     throw stsError("InvalidClientTokenId")
   }
@@ -25,14 +25,18 @@ export function authenticated(state: State, request: SignedRequest, now: number,
   checkDate(headerOf(request, "x-amz-date"), claim, now)
   if (!isSignedWith(known.secretAccessKey, claim, request)) throw stsError("SignatureDoesNotMatch")
   if (now >= known.expiration) throw stsError("ExpiredToken")
+  for (const key of [...state.accessKeys.values()].flat()) {
+    if (key.accessKeyId === claim.accessKeyId) key.usedAt = now
+  }
   return known.principal
 }
 
-function knownBy({ issued, world }: State, accessKeyId: string): Known | undefined {
+function knownBy({ issued, accessKeys }: State, accessKeyId: string, now: number): Known | undefined {
   const temporary = issued.get(accessKeyId)
   if (temporary !== undefined) return temporary
-  for (const user of world.users) {
-    const key = user.accessKeys.find((each) => each.accessKeyId === accessKeyId && each.active !== false)
+  for (const [user, keys] of accessKeys) {
+    const isKnown = ({ createdAt }: IamKey): boolean => createdAt + (user.newKeyDelayMs ?? 0) <= now
+    const key = keys.find((each) => each.accessKeyId === accessKeyId && each.active && isKnown(each))
     if (key === undefined) continue
     const { secretAccessKey } = key
     return { secretAccessKey, sessionToken: "", expiration: Number.POSITIVE_INFINITY, principal: userPrincipal(user) }

@@ -18,6 +18,8 @@ const known = {
   MalformedPolicyDocument: [400, "Syntax errors in policy."],
   MissingAuthenticationToken: [403, "Request is missing Authentication Token"],
   PackedPolicyTooLarge: [400, "The session token exceeds the maximum allowed size."],
+  LimitExceeded: [409, "Cannot exceed quota for AccessKeysPerUser: 2"],
+  NoSuchEntity: [404, "The request was rejected because it referenced a resource entity that does not exist."],
   ServiceUnavailable: [503, "The request has failed due to a temporary failure of the server."],
   SignatureDoesNotMatch: [
     403,

@@ -27,6 +27,8 @@ export interface Sandbox {
   nextUnusedCode(userName: string): UnusedCode
   /** An encoded authorization message that DecodeAuthorizationMessage will know. */
   mintAuthorizationMessage(document: object): string
+  /** A user's access keys as IAM has them now. */
+  accessKeys(userName: string): readonly { readonly accessKeyId: string; readonly active: boolean }[]
   /** Forgets faults, calls, credentials, used codes and messages. */
   reset(): void
   close(): Promise<void>
@@ -80,6 +82,10 @@ export async function startSandbox({
       return nextUnusedCode(totpSecret, clock(), (step) => state.codes.isTaken(serial, step))
     },
     mintAuthorizationMessage: (document) => mint(state, document),
+    accessKeys: (userName) =>
+      [...state.accessKeys]
+        .find(([user]) => user.userName === userName)?.[1]
+        .map(({ accessKeyId, active }) => ({ accessKeyId, active })) ?? [],
     reset,
     async close() {
       const closed = new Promise((resolve) => {

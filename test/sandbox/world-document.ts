@@ -14,6 +14,8 @@ const user = v.strictObject({
   accessKeys: v.array(accessKey),
   mfa: v.exactOptional(v.strictObject({ serial: v.string(), totpSecret: v.string() })),
   mayDecode: v.exactOptional(v.boolean()),
+  mayRotate: v.exactOptional(v.union([v.boolean(), v.literal("with-mfa")])),
+  newKeyDelayMs: v.exactOptional(v.number()),
 })
 const trust = v.strictObject({
   principals: v.exactOptional(v.array(v.string())),

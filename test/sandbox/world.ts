@@ -16,6 +16,10 @@ export interface SandboxUser {
   readonly mfa?: { readonly serial: string; readonly totpSecret: string }
   /** Has `sts:DecodeAuthorizationMessage`. */
   readonly mayDecode?: boolean
+  /** May list, make, change and delete its own access keys: always, or by a session with MFA only. */
+  readonly mayRotate?: boolean | "with-mfa"
+  /** How long AWS takes until a new access key is known to it. */
+  readonly newKeyDelayMs?: number
 }
 
 export interface SandboxRole {
@@ -51,6 +55,7 @@ export const exampleWorld: World = {
       ],
       mfa: { serial: "arn:aws:iam::123456789012:mfa/alice", totpSecret: "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP" },
       mayDecode: true,
+      mayRotate: true,
     },
   ],
   roles: [

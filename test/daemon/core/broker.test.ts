@@ -15,6 +15,7 @@ import type { Notify, OutsideCredentials, SecretStore, SignIn } from "../../../d
 import { Secret } from "../../../daemon/core/secret.ts"
 import { fakeClock, hours, minutes, seconds } from "../../fakes/clock.ts"
 import { someAccessKey, someSession } from "../../fakes/credentials.ts"
+import { fakeIam } from "../../fakes/iam.ts"
 import { fakeLog } from "../../fakes/log.ts"
 import { fakeProfileSource } from "../../fakes/profile-source.ts"
 import { fakeSts } from "../../fakes/sts.ts"
@@ -46,6 +47,7 @@ async function setup({ keys = ["acme"] } = {}) {
     createBroker({
       clock,
       sts,
+      iam: fakeIam(clock, someAccessKey),
       signIn,
       store,
       log,

@@ -20,6 +20,7 @@ function setup() {
     "POST /lock": vi.fn<ControlHandlers["POST /lock"]>(async () => ({ sessions: 1, warnings: [] })),
     "POST /console": vi.fn<ControlHandlers["POST /console"]>(never),
     "POST /decode": vi.fn<ControlHandlers["POST /decode"]>(never),
+    "POST /rotate": vi.fn<ControlHandlers["POST /rotate"]>(never),
     "POST /refresh": vi.fn<ControlHandlers["POST /refresh"]>(never),
     "GET /access-keys": vi.fn<ControlHandlers["GET /access-keys"]>(never),
     "POST /access-keys": vi.fn<ControlHandlers["POST /access-keys"]>(never),
