@@ -93,7 +93,7 @@ export interface Broker {
   reread(): Promise<void>
   profiles(): ReadonlyMap<string, Profile>
   /** Whole, unexpired credentials within the SDKs' patience, narrowed as the lease is, or a CreddError. */
-  credentialsFor(profile: string, access?: Access): Promise<Served>
+  credentialsFor(profile: string, access?: Access): Served | Promise<Served>
   /** The same for instance metadata, whose clients stretch what is near its end. */
   credentialsForImds(profile: string): Promise<Credentials>
   /** Throws `ScopeRefused` where it is known without AWS that it will not enforce the scope on this profile. */
@@ -215,7 +215,13 @@ export function createBroker(options: BrokerOptions): Broker {
     return credentials
   }
 
-  async function credentialsFor(name: string, access: Access, leastMs?: number): Promise<Served> {
+  function credentialsFor(name: string, access: Access, leastMs?: number): Served | Promise<Served> {
+    const profile = profiles.get(name)
+    const atHand = profile?.kind === "role" ? roles.atHand(profile, access, leastMs) : undefined
+    return atHand === undefined ? fetched(name, access, leastMs) : served(atHand, access)
+  }
+
+  async function fetched(name: string, access: Access, leastMs?: number): Promise<Served> {
     // Somebody who has just written a profile down need not wait for the next pulse.
     if (!profiles.has(name)) await reread()
     const profile = servable(name)

@@ -58,6 +58,8 @@ export interface RefreshingOptions {
 }
 
 export interface Refreshing {
+  /** What `get` would answer without waiting: most callers are served without a promise. Renews behind, as `get` does. */
+  atHand(leastMs?: number): Credentials | undefined
   /**
    * Credentials that are whole and alive. Waits for AWS at most `patienceMs`, and throws `Unavailable` (or what AWS
    * refused with) when nothing is left to serve. With `leastMs`, what has less left counts as nothing while AWS can be
@@ -177,22 +179,25 @@ export function refreshing(fetch: Provider<Credentials>, options: RefreshingOpti
     return held !== undefined && leftMs() > last ? held.credentials : undefined
   }
 
-  async function get(patienceMs?: number, leastMs = 0): Promise<Credentials> {
+  function atHand(leastMs = 0): Credentials | undefined {
     wantedMs = Math.max(wantedMs, leastMs)
-    if (held !== undefined) {
-      const left = leftMs()
-      if (left > Math.max(held.behindMs, early(leastMs, policy.pulseMs / 2, held.lifeMs))) return held.credentials
-      if (left > 0 && isLatest(held.credentials)) return held.credentials
-      if (left > Math.max(held.floorMs, leastMs)) {
-        renewBehind()
-        return held.credentials
-      }
-    }
+    if (held === undefined) return undefined
+    const left = leftMs()
+    if (left > Math.max(held.behindMs, early(leastMs, policy.pulseMs / 2, held.lifeMs))) return held.credentials
+    if (left > 0 && isLatest(held.credentials)) return held.credentials
+    if (left <= Math.max(held.floorMs, leastMs)) return undefined
+    renewBehind()
+    return held.credentials
+  }
+
+  async function get(patienceMs?: number, leastMs?: number): Promise<Credentials> {
+    const ready = atHand(leastMs)
+    if (ready !== undefined) return ready
     try {
       if (pending === undefined && !mayAsk()) throw failure?.error
       return await within(patienceMs, renew())
     } catch (error) {
-      const credentials = remains(error, leastMs)
+      const credentials = remains(error, leastMs ?? 0)
       if (credentials === undefined) throw error
       return credentials
     }
@@ -214,6 +219,7 @@ export function refreshing(fetch: Provider<Credentials>, options: RefreshingOpti
   }
 
   return {
+    atHand,
     get,
     renew,
     renewIfDue() {

@@ -49,6 +49,8 @@ export interface RolesOptions {
 export interface Roles {
   /** Of a role, or of a session profile for a lease that the session itself is too wide for. */
   credentials(profile: ServableProfile, access: Access, patienceMs?: number, leastMs?: number): Promise<Credentials>
+  /** What of that is in memory. */
+  atHand(profile: ServableProfile, access: Access, leastMs?: number): Credentials | undefined
   /** The same without counting as a use, and for as long as it takes. */
   held(profile: RoleProfile): Promise<Credentials>
   renew(profile: RoleProfile): Promise<Credentials>
@@ -226,6 +228,12 @@ export function createRoles({ clock, sts, sessions, outside, log, random }: Role
       const asked = used(profile, access)
       asked.lastUsedAt = clock.now()
       return await asked.refreshing.get(patienceMs, leastMs)
+    },
+    atHand(profile, access, leastMs) {
+      const known = inUse.get(keyOf(profile, access))
+      if (known?.profile !== profile) return undefined
+      known.lastUsedAt = clock.now()
+      return known.refreshing.atHand(leastMs)
     },
     held: (profile) => used(profile).refreshing.get(),
     async renew(profile) {

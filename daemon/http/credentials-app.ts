@@ -24,7 +24,8 @@ export interface CredentialsAppOptions {
   readonly hosts: ReadonlySet<string>
   readonly leases: Pick<Leases, "verify" | "isGood">
   readonly peers: Pick<Peers, "mayAsk">
-  readonly credentialsFor: (profile: string, lease: Lease) => Promise<Served>
+  /** At once what is at hand. */
+  readonly credentialsFor: (profile: string, lease: Lease) => Served | Promise<Served>
   readonly audit: Audit
   readonly log: Log
 }
@@ -61,25 +62,36 @@ export function credentialsApp({
     return answered
   }
 
-  async function credentials(
-    profile: string,
-    { method, socket: from }: Request,
-    authorization?: string,
-  ): Promise<Answer> {
+  /** Without a promise where all is at hand: most answers are, and a chain of promises costs a third of one. */
+  function credentials(profile: string, request: Request, authorization?: string): Answer | Promise<Answer> {
+    const { socket: from } = request
     let asked: Asked | undefined
     try {
       const lease = leases.verify(authorization)
       asked = { profile, lease: lease.name, leaseId: lease.id }
       if (!mayRead(lease, profile)) throw profileNotAllowed(profile, lease.name)
-      const held = await admitted(peers.mayAsk(from), () => credentialsFor(profile, lease))
-      // A lease that was revoked while AWS was asked gets nothing any more.
-      if (!leases.isGood(lease)) throw tokenRejected()
-      if (method === "GET") audit.record("served", { outcome: "ok", via, ...asked, ...handedOut(lease, held) }, from)
-      log.debug("credentials_served", () => facts(profile, lease, held))
-      return containerCredentials(held)
+      const held = admitted(peers.mayAsk(from), () => credentialsFor(profile, lease))
+      return held instanceof Promise ? afterwards(held, request, lease, asked) : handOut(held, request, lease, asked)
     } catch (error) {
       return refused(error, from, asked)
     }
+  }
+
+  async function afterwards(pending: Promise<Served>, request: Request, lease: Lease, asked: Asked): Promise<Answer> {
+    try {
+      const held = await pending
+      // A lease that was revoked while AWS was asked gets nothing any more.
+      if (!leases.isGood(lease)) throw tokenRejected()
+      return handOut(held, request, lease, asked)
+    } catch (error) {
+      return refused(error, request.socket, asked)
+    }
+  }
+
+  function handOut(held: Served, { method, socket: from }: Request, lease: Lease, asked: Asked): Answer {
+    if (method === "GET") audit.record("served", { outcome: "ok", via, ...asked, ...handedOut(lease, held) }, from)
+    log.debug("credentials_served", () => facts(asked.profile, lease, held))
+    return containerCredentials(held)
   }
 
   return (request) => {
@@ -98,10 +110,14 @@ export function credentialsApp({
 }
 
 /** A new connection's user is looked up while the credentials are; the answer waits for both. */
-async function admitted<T>(mayAsk: boolean | Promise<boolean>, provide: () => Promise<T>): Promise<T> {
-  if (mayAsk === true) return await provide()
+function admitted<T>(mayAsk: boolean | Promise<boolean>, provide: () => T | Promise<T>): T | Promise<T> {
+  if (mayAsk === true) return provide()
   if (mayAsk === false) throw peerRejected()
-  const [isAllowed, provided] = await Promise.allSettled([mayAsk, provide()])
+  return admittedLater(mayAsk, provide)
+}
+
+async function admittedLater<T>(mayAsk: Promise<boolean>, provide: () => T | Promise<T>): Promise<T> {
+  const [isAllowed, provided] = await Promise.allSettled([mayAsk, (async () => await provide())()])
   if (isAllowed.status === "rejected" || !isAllowed.value) throw peerRejected()
   if (provided.status === "rejected") throw provided.reason
   return provided.value
