@@ -2,7 +2,7 @@
  * The audit trail's form, shared by both faces: the daemon writes it, `credd audit` reads and checks it. A folder of
  * files of JSON lines; each line holds the SHA-256 of the line before it, across files.
  */
-import { createHash } from "node:crypto"
+import { hash as digest } from "node:crypto"
 import { join } from "node:path"
 
 export interface AuditPeer {
@@ -57,7 +57,7 @@ export function fileNumbers(names: readonly string[]): readonly number[] {
 }
 
 export function hashOf(line: string | Buffer): string {
-  return createHash("sha256").update(line).digest("hex")
+  return digest("sha256", line, "hex")
 }
 
 /** A line as it was parsed, or undefined where it is none. */

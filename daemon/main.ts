@@ -1,6 +1,5 @@
 /** The hall: reads settings, builds the adapters, hands them to the core, opens both doors, and closes them with grace. */
 import "./no-inspector.ts"
-import "./steady-heap.ts"
 import { access, readFile } from "node:fs/promises"
 import type { Server } from "node:http"
 import { Server as NetServer } from "node:net"
@@ -47,6 +46,7 @@ import { endpointFile } from "./paths.ts"
 import { controlEntrance, credentialsEntrance, type Credentials, type Entrance } from "./entrance.ts"
 import { refusingControl, refusingCredentials } from "./refusing.ts"
 import { awaitingRestart, describeSettings, readSettings, type Settings } from "./settings.ts"
+import { steadily } from "./steady-heap.ts"
 import { version } from "./version.ts"
 
 type Env = Readonly<Record<string, string | undefined>>
@@ -165,7 +165,7 @@ async function start({ settings, env, log, inherited, entrances }: StartOptions)
   const trail = auditTrail({ state: paths.state, clock, log, peers })
   const audit = calmRefusals(trail, clock)
   leases.onEnd(({ name, id }) => audit.record("lease-end", { outcome: "ok", lease: name, leaseId: id }))
-  await broker.settle()
+  await steadily(broker.settle)
 
   // The port's own number decides which Host headers are ours, so it comes before the app that checks them.
   const wanted = portOf(settings, inherited)
@@ -245,7 +245,7 @@ async function start({ settings, env, log, inherited, entrances }: StartOptions)
   }
   async function reread(): Promise<void> {
     const before = broker.profiles()
-    await broker.reread()
+    await steadily(() => broker.reread())
     if (broker.profiles() !== before) await writeEndpoint()
   }
   let written = ""
@@ -295,7 +295,7 @@ async function start({ settings, env, log, inherited, entrances }: StartOptions)
   }
 
   async function beat(): Promise<{ isCalm: boolean }> {
-    const storeState = await broker.settle()
+    const storeState = await steadily(broker.settle)
     await imds.retry().catch((error: unknown) => log.error("imds_not_opened", { message: messageOf(error) }))
     await mendFiles().catch((error: unknown) => log.error("files_not_written", { message: messageOf(error) }))
     // A full disk may have kept one from being made.

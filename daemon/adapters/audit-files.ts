@@ -15,8 +15,8 @@ import {
 import { CreddError, storeWriteFailed } from "../core/errors.ts"
 import { privateFolder } from "./listen.ts"
 
-/** What a line says; its number and the chain are added here. */
-export type Entry = Readonly<Record<string, unknown>> & { readonly time: string; readonly event: string }
+/** What a line says: JSON without its braces, `"time":…` first. Its number and the chain are put around it here. */
+export type Entry = string
 
 export interface AuditFiles {
   /** Appends and flushes all of it, or throws and leaves the trail as it was. */
@@ -62,12 +62,8 @@ export function auditFiles({ folder, now, maxFileBytes, maxFiles }: AuditFilesOp
   let notes: Entry[] = []
   let doomed: string[] = []
   const path = (number: number): string => join(folder, fileName(number))
-  const note = (event: string, facts: Readonly<Record<string, unknown>>): Entry => ({
-    time: now(),
-    event,
-    outcome: "ok",
-    ...facts,
-  })
+  const note = (event: string, facts: Readonly<Record<string, unknown>>): Entry =>
+    JSON.stringify({ time: now(), event, outcome: "ok", ...facts }).slice(1, -1)
 
   async function usable(): Promise<Current> {
     if (current !== undefined && !(await isAsWeLeftIt(current))) {
@@ -160,9 +156,9 @@ export function auditFiles({ folder, now, maxFileBytes, maxFiles }: AuditFilesOp
       const lines: string[] = []
       for (const entry of [...found, ...notes, ...entries]) {
         seq += 1
-        const line = JSON.stringify({ seq, ...entry, prev: hash })
+        const line = `{"seq":${seq},${entry},"prev":"${hash}"}`
         hash = hashOf(line)
-        lines.push(`${line}\n`)
+        lines.push(line, "\n")
       }
       const bytes = Buffer.from(`${file.isTorn ? "\n" : ""}${lines.join("")}`)
       try {

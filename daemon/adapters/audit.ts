@@ -5,7 +5,7 @@
 import { auditFolder, type AuditHead } from "../audit-trail.ts"
 import { CreddError } from "../core/errors.ts"
 import type { Audit, AuditEvent, AuditFacts, Clock, Connection, Log, Peer, Peers } from "../core/ports.ts"
-import { auditFiles } from "./audit-files.ts"
+import { auditFiles, type Entry } from "./audit-files.ts"
 import { writeProblem } from "./errno.ts"
 
 export interface AuditOptions {
@@ -36,7 +36,7 @@ const defaults: AuditLimits = { maxFileBytes: 8 * 1_048_576, maxFiles: 16, maxWa
 /** What comes within this time is written together. */
 const lingerMs = 50
 const retryMs = 5_000
-const batchLines = 500
+const batchLines = 5_000
 const longestText = 512
 
 interface Waiting {
@@ -73,11 +73,11 @@ export function auditTrail({ state, clock, log, peers, limits }: AuditOptions): 
   }
 
   async function drain(): Promise<void> {
-    while (waiting.length > 0) {
+    do {
       const batch = waiting.slice(0, batchLines)
-      const entries = await Promise.all(batch.map(entryOf))
+      const peerOf = await found(batch)
       try {
-        await files.append(entries)
+        await files.append(batch.map((each) => entryOf(each, peerOf)))
       } catch (error) {
         stuck(error)
         return
@@ -90,6 +90,15 @@ export function auditTrail({ state, clock, log, peers, limits }: AuditOptions): 
       }
       if (problem !== undefined) log.info("audit_resumed")
       problem = undefined
+      // What came meanwhile waits for more to come: each write costs a flush.
+    } while (waiting.length >= batchLines)
+    if (waiting.length > 0) later(lingerMs)
+  }
+
+  async function writeAll(): Promise<void> {
+    while (waiting.length > 0) {
+      await write()
+      if (problem !== undefined) return
     }
   }
 
@@ -118,27 +127,39 @@ export function auditTrail({ state, clock, log, peers, limits }: AuditOptions): 
       return `the audit log cannot be written: ${problem}; ${waiting.length} lines wait${lost}`
     },
     async head() {
-      await write()
+      await writeAll()
       return files.head()
     },
     async close() {
-      await write()
+      await writeAll()
       cancelTimer?.()
       await files.close()
     },
   }
 }
 
-async function entryOf({ at, event, facts, peer }: Waiting) {
-  const { outcome, ...rest } = facts
-  const found = await peer
-  return {
-    time: isoMs(at),
-    event,
-    outcome,
-    ...shortened(rest),
-    ...(found === undefined ? {} : { peer: shortened({ ...found }) }),
+/** One connection has one peer, however many lines it has. */
+async function found(batch: readonly Waiting[]): Promise<ReadonlyMap<Promise<Peer>, Peer>> {
+  const asked = new Set(batch.flatMap(({ peer }) => peer ?? []))
+  return new Map(await Promise.all([...asked].map(async (peer) => [peer, await peer] as const)))
+}
+
+function entryOf({ at, event, facts, peer }: Waiting, peerOf: ReadonlyMap<Promise<Peer>, Peer>): Entry {
+  const known = peer === undefined ? undefined : peerOf.get(peer)
+  const peerText = known === undefined ? "" : `,"peer":{${textOf(known)}}`
+  return `"time":"${isoMs(at)}","event":"${event}",${textOf(facts)}${peerText}`
+}
+
+const texts = new WeakMap<object, string>()
+
+/** The JSON of it without its braces, made once for what is recorded again and again. */
+function textOf(facts: AuditFacts | Peer): string {
+  let made = texts.get(facts)
+  if (made === undefined) {
+    made = JSON.stringify(shortened({ ...facts })).slice(1, -1)
+    texts.set(facts, made)
   }
+  return made
 }
 
 /** A name can be as long as its giver likes, a line cannot. */
@@ -151,6 +172,10 @@ function shortened(facts: Readonly<Record<string, unknown>>): Record<string, unk
   )
 }
 
+/** A crowd comes within one millisecond. */
+let lastIso = { at: 0, text: "" }
+
 function isoMs(epochMs: number): string {
-  return new Date(epochMs).toISOString()
+  if (epochMs !== lastIso.at) lastIso = { at: epochMs, text: new Date(epochMs).toISOString() }
+  return lastIso.text
 }

@@ -51,13 +51,12 @@ export function peers({
     async isOurs(connection) {
       return !isLinux || (await owner(connection))?.uid === ownUid
     },
-    async who(connection) {
-      let asked = found.get(connection)
-      if (asked === undefined) {
-        asked = look(connection)
-        found.set(connection, asked)
-      }
-      return await asked
+    who(connection) {
+      const known = found.get(connection)
+      if (known !== undefined) return known
+      const asked = look(connection)
+      found.set(connection, asked)
+      return asked
     },
   }
 

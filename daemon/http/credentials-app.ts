@@ -89,9 +89,10 @@ export function credentialsApp({
   }
 
   function handOut(held: Served, { method, socket: from }: Request, lease: Lease, asked: Asked): Answer {
-    if (method === "GET") audit.record("served", { outcome: "ok", via, ...asked, ...handedOut(lease, held) }, from)
+    const { answered, audited } = handedOut(held, lease, asked)
+    if (method === "GET") audit.record("served", audited, from)
     log.debug("credentials_served", () => facts(asked.profile, lease, held))
-    return containerCredentials(held)
+    return answered
   }
 
   return (request) => {
@@ -135,31 +136,41 @@ function profileIn(path: string): string {
   }
 }
 
-const wire = new WeakMap<Served, Answer>()
+interface HandedOut {
+  readonly answered: Answer
+  readonly audited: AuditFacts
+  readonly lease: Lease
+}
 
-/** The container credentials document, made once for each set of credentials: all strings, flat, under 10,000 bytes. */
+const handOuts = new WeakMap<Served, HandedOut>()
+
+/** Answer and record, made once for each set of credentials and whom they go to. */
+function handedOut(held: Served, lease: Lease, asked: Asked): HandedOut {
+  const known = handOuts.get(held)
+  if (known?.lease === lease && known.audited.profile === asked.profile) return known
+  const { accessKeyId, expiration } = held
+  const scope = lease.scope.kind === "whole" ? {} : { scope: lease.scope.kind }
+  const made: HandedOut = {
+    answered: known?.answered ?? containerCredentials(held),
+    audited: { outcome: "ok", via, ...asked, ...scope, keyId: accessKeyId, expiration: isoSeconds(expiration) },
+    lease,
+  }
+  handOuts.set(held, made)
+  return made
+}
+
+/** The container credentials document: all strings, flat, under 10,000 bytes. */
 function containerCredentials(credentials: Served): Answer {
-  let made = wire.get(credentials)
-  if (made === undefined) {
-    const body = JSON.stringify({
+  return answer(
+    200,
+    JSON.stringify({
       AccessKeyId: credentials.accessKeyId,
       SecretAccessKey: credentials.secretAccessKey.reveal(),
       Token: credentials.sessionToken.reveal(),
       Expiration: isoSeconds(credentials.expiration),
       ...(credentials.accountId === undefined ? {} : { AccountId: credentials.accountId }),
-    })
-    made = answer(200, body)
-    wire.set(credentials, made)
-  }
-  return made
-}
-
-function handedOut({ scope }: Lease, { accessKeyId, expiration }: Served): Omit<AuditFacts, "outcome"> {
-  return {
-    ...(scope.kind === "whole" ? {} : { scope: scope.kind }),
-    keyId: accessKeyId,
-    expiration: isoSeconds(expiration),
-  }
+    }),
+  )
 }
 
 function facts(profile: string, lease: Lease, credentials: Served): Record<string, string> {
