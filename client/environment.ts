@@ -46,6 +46,7 @@ const ours = [
   "AWS_DEFAULT_REGION",
   "AWS_EC2_METADATA_DISABLED",
   "AWS_EC2_METADATA_V1_DISABLED",
+  "AWS_METADATA_SERVICE_NUM_ATTEMPTS",
 ]
 const proxies = ["http_proxy", "https_proxy", "all_proxy"]
 const loopback = ["127.0.0.1", "localhost"]
@@ -75,6 +76,8 @@ export function environmentForImds(
   const variables = new Map<string, string | null>(metadata.map((name) => [name, endpoint]))
   setRegion(variables, region)
   variables.set("AWS_EC2_METADATA_V1_DISABLED", "true")
+  // botocore asks once and gives up, where other SDKs ask three times: a role's first credentials may take two questions.
+  variables.set("AWS_METADATA_SERVICE_NUM_ATTEMPTS", "3")
   // JavaScript v2 takes any value for yes, "false" too.
   variables.set("AWS_EC2_METADATA_DISABLED", null)
   variables.set("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", null)

@@ -56,9 +56,9 @@ async function credentialsOf(context: Context, profile: string): Promise<string>
     const body = parsed(text)
     if (status === 200) return version1(body)
     const failure = refusal(body)
-    // `credd lock` may have ended the token between two looks.
-    const isOver = left <= 0 || (failure.code === "TokenRejected" && token === tokenIn(context, endpoint.tokenFile))
-    if (isOver || !["TokenRejected", "Unavailable"].includes(failure.code)) throw failure
+    // AWS may not have answered yet, and `credd lock` may have ended the token between two looks.
+    const mayChange = status === 503 || (status === 401 && token !== tokenIn(context, endpoint.tokenFile))
+    if (left <= 0 || !mayChange) throw failure
     await context.pause(pauseMs)
   }
 }
@@ -73,7 +73,8 @@ function version1(body: Body): string {
 
 /** The endpoint's text ends with the command to run. */
 function refusal({ code, message }: Body): Failure {
-  return isCode(code) && typeof message === "string" ? new Failure({ code, message }) : notOurs()
+  if (!isCode(code) || typeof message !== "string") throw notOurs()
+  return new Failure({ code, message })
 }
 
 /** A newer daemon may know more codes; all that is looked up by them has an answer for others. */

@@ -106,9 +106,10 @@ describe("credd process", () => {
     ["half", JSON.stringify({ AccessKeyId: "x" })],
     ["a number for a key", JSON.stringify({ ...body, Token: 1 })],
   ])("takes %s for no credentials", async (_, text) => {
-    for (const code of [200, 403]) {
-      const answered = await credd(["process", "dev"], { files, answers: [{ status: code, text }], pauses: 100 })
+    for (const code of [200, 403, 503]) {
+      const answered = await credd(["process", "dev"], { files, answers: [{ status: code, text }] })
       expect(answered).toMatchObject({ status: 1, stdout: "", stderr: expect.stringMatching(/^credd: error: .*\n$/) })
+      expect(answered.requests).toHaveLength(1)
     }
   })
 

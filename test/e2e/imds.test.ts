@@ -24,6 +24,7 @@ import { asOtherUser, needsOtherUser } from "../support/other-user.ts"
 import { aws, isPythonMissing, python, pythonMissing } from "../support/python.ts"
 
 const arn = "arn:aws:sts::123456789012:assumed-role/developer/credd\n"
+const boto3 = 'import boto3; print(boto3.client("sts").get_caller_identity()["Arn"])'
 const ttl = { "x-aws-ec2-metadata-token-ttl-seconds": "60" }
 
 async function signedIn(variables: Readonly<Record<string, string>> = {}): Promise<Installation> {
@@ -91,11 +92,27 @@ describe("instance metadata", () => {
 
     expect(await aws(whoami, shell)).toMatchObject({ stdout: arn })
     expect((await aws(["configure", "list"], shell)).stdout).toMatch(/access_key.*iam-role/)
-    expect(await python('import boto3; print(boto3.client("sts").get_caller_identity()["Arn"])', proxied)).toMatchObject({
-      stdout: arn,
-    })
+    expect(await python(boto3, proxied)).toMatchObject({ stdout: arn })
     expect(await javascript(shell)).toMatchObject({ stdout: arn })
   }, 90_000) // prettier-ignore
+
+  it("serves 50 at once that come first, and AWS is asked once", async () => {
+    const box = await signedIn()
+    const endpoint = await endpointOf(box)
+
+    const all = await Promise.all(Array.from({ length: 50 }, async () => await document(endpoint)))
+
+    expect(new Set(all.map(({ status }) => status))).toEqual(new Set([200]))
+    expect(box.sandbox.count("AssumeRole")).toBe(1)
+  })
+
+  it("serves boto3's first question even when AWS is slower than the port lets it wait", async ({ skip }) => {
+    skip(isPythonMissing, pythonMissing)
+    const box = await signedIn()
+    box.sandbox.faults.add({ kind: "latency", ms: 1_200, action: "AssumeRole", times: 1 })
+
+    expect(await python(boto3, await shellOf(box))).toMatchObject({ stdout: arn })
+  })
 
   it("tells boto3 the region where no variable does", async ({ skip }) => {
     skip(isPythonMissing, pythonMissing)

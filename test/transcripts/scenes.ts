@@ -229,7 +229,7 @@ export const scenes: Readonly<Record<string, readonly Scene[]>> = {
   ],
   process: [
     { title: "speaks the protocol", args: ["process", "dev"], around: { files, answers: [{ status: 200, text: JSON.stringify(credentials) }] } },
-    { title: "says in one line what to do", args: ["process", "dev"], around: { files, answers: [{ status: 403, text: JSON.stringify({ Code: "LoginRequired", Message: 'profile "acme" has no MFA session; run: credd login acme' }) }] } },
+    { title: "says in one line what to do", args: ["process", "dev"], around: { files, answers: [{ status: 403, text: JSON.stringify({ code: "LoginRequired", message: 'profile "acme" has no MFA session; run: credd login acme' }) }] } },
   ],
   refresh: [{ title: "renews", args: ["refresh", "dev"], around }],
   remove: [
