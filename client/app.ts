@@ -415,6 +415,7 @@ export const routes = buildRouteMap({
         flags: {
           "mfa-code": value("the code, instead of a prompt", "code"),
           duration: value("15m to 36h (12h)", "time"),
+          gui: flag("ask in a window (pinentry, zenity, kdialog, or the Mac's own)"),
         },
       },
       load: async () => (await import("./commands/login.ts")).login,

@@ -40,6 +40,8 @@ export interface Context {
   readonly readLines: (count: number) => Promise<readonly string[]>
   /** Asks a person; throws `Interrupted` on Ctrl-C. */
   readonly ask: (question: Question) => Promise<string>
+  /** The same in a window, for editors and agents, which have no terminal. */
+  readonly askInWindow: (question: Question) => Promise<string>
   /** Waits; Ctrl-C ends it and the process. */
   readonly pause: (ms: number) => Promise<void>
   /** Shows a URL that is a secret: nobody else on the machine gets to see it. */
@@ -64,6 +66,8 @@ export interface ChildCommand {
 export interface Question {
   readonly message: string
   readonly isSecret: boolean
+  /** Shows how long the code of this half-minute lasts. */
+  readonly isMfaCode?: boolean
 }
 
 /** What costs start-up time is a getter or an import at the time of use: `credd env` is to be as quick as it can. */
@@ -101,6 +105,7 @@ export function processContext(rest: readonly string[] = []): Context {
     },
     readLines: async (count) => await (await import("./stdin-lines.ts")).readLines(process.stdin, count),
     ask: async (question) => await (await import("./prompt.ts")).ask(question),
+    askInWindow: async (question) => await (await import("./window-prompt.ts")).askInWindow(question),
     pause: async (ms) => {
       await new Promise((resolve) => setTimeout(resolve, ms))
     },

@@ -12,6 +12,7 @@ import { unlocking } from "./unlock.ts"
 type LoginFlags = {
   readonly "mfa-code"?: string
   readonly duration?: string
+  readonly gui: boolean
 }
 
 type Login = ControlRoutes["POST /login"]["answer"]
@@ -19,10 +20,12 @@ type Login = ControlRoutes["POST /login"]["answer"]
 const tries = 3
 
 export const login: Command<LoginFlags, [profile?: string]> = async (
-  context,
-  { "mfa-code": given, duration },
+  caller,
+  { "mfa-code": given, duration, gui },
   named,
 ) => {
+  // In windows as at a terminal: a person is there.
+  const context: Context = gui ? { ...caller, isInteractive: true, ask: caller.askInWindow } : caller
   const { stderr } = context.process
   const durationSeconds = secondsFrom(duration ?? "12h")
   const profile = await profileFor(context, named)
@@ -85,7 +88,7 @@ async function codeFrom(context: Context, { mfaSerial, mfaProcess }: LoginPlan):
     }
   }
   if (mfaProcess !== undefined) return await context.runShell(mfaProcess)
-  return await context.ask({ message: `MFA code for ${mfaSerial}:`, isSecret: false })
+  return await context.ask({ message: `MFA code for ${mfaSerial}`, isSecret: false, isMfaCode: true })
 }
 
 function few(names: readonly string[]): string {

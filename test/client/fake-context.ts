@@ -36,6 +36,8 @@ export interface Options {
   readonly program?: readonly string[]
   /** What a person types, in order; undefined is Ctrl-C. Without it nobody is there. */
   readonly typed?: readonly (string | undefined)[]
+  /** The same in windows, for `--gui`. */
+  readonly typedInWindow?: readonly string[]
   readonly stdin?: string
   readonly shell?: (command: string) => string
   /** For `credd doctor`. */
@@ -83,6 +85,7 @@ export async function credd(args: readonly string[], options: Options = {}): Pro
   const requests: string[] = []
   let dataPlane = options.answers ?? []
   const answers = [...(typed ?? [])]
+  const windowAnswers = [...(options.typedInWindow ?? [])]
   const held = new Map(Object.entries(options.files ?? {}).map(([path, text]) => [path, Buffer.from(text)]))
   const stream = (name: "stdout" | "stderr") => ({
     write: (text: string) => {
@@ -130,6 +133,12 @@ export async function credd(args: readonly string[], options: Options = {}): Pro
     files: memoryFiles(held),
     isInteractive: typed !== undefined,
     readLines: async (count) => stdin.split("\n").slice(0, count),
+    askInWindow: async ({ message }) => {
+      asked.push(`window: ${message}`)
+      const answer = windowAnswers.shift()
+      if (answer === undefined) throw interrupted()
+      return answer
+    },
     ask: async ({ message }) => {
       asked.push(message)
       const answer = answers.shift()

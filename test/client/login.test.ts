@@ -34,7 +34,7 @@ describe("credd login", () => {
       daemon: daemon(),
     })
 
-    expect({ status, stdout, asked }).toEqual({ status: 0, stdout: "", asked: [`MFA code for ${serial}:`] })
+    expect({ status, stdout, asked }).toEqual({ status: 0, stdout: "", asked: [`MFA code for ${serial}`] })
     const until = new Date("2026-11-23T22:10:00Z").toTimeString().slice(0, 5)
     expect(stderr).toBe(
       `signed in to "acme" as ${arn} until ${until} (12h10m)\nserves 2 profiles: acme, dev\nnext: eval "$(credd env dev)"\n`,
@@ -175,6 +175,19 @@ describe("credd login", () => {
     },
   )
 
+  it("asks in a window with --gui, again after a wrong code, where nobody is at a terminal", async () => {
+    const rejected = (): never => refuse({ code: "MfaCodeRejected", message: "AWS refused the MFA code" })
+    const answers = [rejected, rejected, () => signedIn()]
+
+    const { status, asked } = await credd(["login", "dev", "--gui"], {
+      typedInWindow: ["111111", "222222", "333333"],
+      daemon: daemon({ "POST /login": () => answers.shift()!() }),
+    })
+
+    expect(status).toBe(0)
+    expect(asked).toEqual(Array.from({ length: 3 }, () => `window: MFA code for ${serial}`))
+  })
+
   it("opens the file store in passing when a person can give the passphrase", async () => {
     let isOpen = false
     const { status, asked, calls } = await credd(["login", "dev"], {
@@ -192,7 +205,7 @@ describe("credd login", () => {
     })
 
     expect(status).toBe(0)
-    expect(asked).toEqual(["Passphrase of the file store", `MFA code for ${serial}:`])
+    expect(asked).toEqual(["Passphrase of the file store", `MFA code for ${serial}`])
     expect(calls[1]).toEqual({ route: "POST /unlock", body: { passphrase: " pass phrase " } })
   })
 

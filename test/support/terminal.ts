@@ -11,6 +11,8 @@ const execute = promisify(execFile)
 export interface Terminal {
   /** Types text, letter by letter as a person would. */
   type(text: string): Promise<void>
+  /** Pastes text as a terminal does: in brackets, where the program has asked for them. */
+  paste(text: string): Promise<void>
   /** Presses keys by tmux's names: `Enter`, `Tab`, `C-c`. */
   press(...keys: readonly string[]): Promise<void>
   /** What is on the screen now, with no space at the ends of lines. */
@@ -55,6 +57,10 @@ export async function openTerminal(
   return {
     async type(text) {
       await tmux("send-keys", "-l", text)
+    },
+    async paste(text) {
+      await tmux("set-buffer", "--", text)
+      await tmux("paste-buffer", "-p")
     },
     async press(...keys) {
       await tmux("send-keys", ...keys)
