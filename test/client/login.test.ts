@@ -176,7 +176,6 @@ describe("credd login", () => {
   )
 
   it("asks in a window with --gui, again after a wrong code, where nobody is at a terminal", async () => {
-    const rejected = (): never => refuse({ code: "MfaCodeRejected", message: "AWS refused the MFA code" })
     const answers = [rejected, rejected, () => signedIn()]
 
     const { status, asked } = await credd(["login", "dev", "--gui"], {
