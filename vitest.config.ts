@@ -3,7 +3,8 @@ import { defineConfig } from "vitest/config"
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
-    exclude: ["test/service/**"],
+    // What takes minutes or a machine of its own: `npm run test:threats`, `npm run test:service`.
+    exclude: ["test/service/**", "test/threats/slow/**", "**/node_modules/**"],
     globalSetup: ["test/support/prepare.ts"],
     reporters: ["default", "./test/support/closing-line.ts"],
     testTimeout: 30_000,

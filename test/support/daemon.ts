@@ -1,6 +1,6 @@
 /** The real daemon and the real client, as processes, in a folder of their own. */
 import { spawn, type ChildProcess } from "node:child_process"
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { chownSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -53,6 +53,8 @@ export async function install(
   variables: Readonly<Record<string, string>> = {},
   config = awsConfig,
   aws: SandboxOptions = {},
+  /** Another user's than ours: only root can have one. */
+  owner?: number,
 ): Promise<Installation> {
   const home = mkdtempSync(join(tmpdir(), "credd-e2e-"))
   const sandbox = await startSandbox(aws)
@@ -71,14 +73,19 @@ export async function install(
     ...variables,
   }
   let log = ""
+  const as = owner === undefined ? {} : { uid: owner, gid: owner, cwd: "/" }
+  if (owner !== undefined) {
+    chownSync(home, owner, owner)
+    chownSync(join(home, "aws-config"), owner, owner)
+  }
 
   async function run(args: readonly string[], input = ""): Promise<Ran> {
-    const child = spawn(process.execPath, [credd, ...args], { env })
+    const child = spawn(process.execPath, [credd, ...args], { env, ...as })
     children.push(child)
     return await finished(child, input)
   }
   function daemon(): ChildProcess {
-    const child = spawn(process.execPath, [credd, "daemon"], { env, stdio: ["ignore", "pipe", "pipe"] })
+    const child = spawn(process.execPath, [credd, "daemon"], { env, ...as, stdio: ["ignore", "pipe", "pipe"] })
     children.push(child)
     child.stderr?.setEncoding("utf8").on("data", (chunk: string) => {
       log += chunk

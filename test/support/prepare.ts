@@ -23,6 +23,7 @@ export default function prepare(): void {
   execFileSync(process.execPath, ["dist/client/write-man-pages.js", "dist/man"], { stdio: "inherit" })
 }
 
+/** Programs, and Debian's packages that bring them. */
 export function installMissing(programs: Readonly<Record<string, string>>): void {
   const packages = Object.entries(programs)
     .filter(([program]) => !isOnPath(program))
