@@ -2,6 +2,8 @@
  * Asks a person at a terminal: a line of input below the question, hidden where it is a secret, with the seconds that an
  * MFA code has left. On node:readline's keys alone: the prompt libraries neither count down nor take a paste of two lines.
  */
+// An access key may be typed here.
+import "../daemon/no-inspector.ts"
 import { emitKeypressEvents, type Key } from "node:readline"
 import type { Question } from "./context.ts"
 import { interrupted } from "./failure.ts"

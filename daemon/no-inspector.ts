@@ -4,5 +4,15 @@
  */
 import { close, url } from "node:inspector"
 
+/** Node 22 and 24 answer such a signal twice: once at once, and again when the event loop first turns. */
+const watchMs = 20
+const watchedMs = 5_000
+
+function closeDebugger(): void {
+  if (url() !== undefined) close()
+}
+
 process.on("SIGUSR1", () => undefined)
-if (url() !== undefined) close()
+closeDebugger()
+const watch = setInterval(closeDebugger, watchMs).unref()
+setTimeout(() => clearInterval(watch), watchedMs).unref()

@@ -10,8 +10,13 @@ import type { AuditLine } from "../../../daemon/audit-trail.ts"
 import { install, signIn, type Installation } from "../../support/daemon.ts"
 
 const flags = [
-  ...["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"],
-  ...["--disable-component-update", "--disable-sync"],
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
   // Newer browsers ask the user before a page of the internet reaches this machine. Nothing here is to rest on that.
   "--disable-features=LocalNetworkAccessChecks",
   "--host-resolver-rules=MAP evil.test 127.0.0.1,MAP rebind.test 127.0.0.1,EXCLUDE 127.0.0.1",
@@ -161,20 +166,21 @@ const vectors: readonly (readonly [string, (target: Target) => string])[] = [
 
 /** DNS rebinding: to the browser the daemon is the page's own server. */
 const rebound: readonly (readonly [string, (target: Target) => string])[] = [
-  ["fetch", () => `(${fetched})("/credentials/dev", {})`],
+  ["fetch", () => `(${fetched})("/credentials/dev", { referrerPolicy: "no-referrer" })`],
   [
     "fetch with the token",
-    ({ token }) => `(${fetched})("/credentials/dev", { headers: { authorization: "${token}" } })`,
+    ({ token }) =>
+      `(${fetched})("/credentials/dev", { referrerPolicy: "no-referrer", headers: { authorization: "${token}" } })`,
   ],
   ["an iframe", () => `(${element})("iframe", "src", "/credentials/dev")`],
   [
     "the whole of the metadata protocol",
     () => `(async () => {
       const fetched = ${fetched}
-      const token = await fetched("/latest/api/token", { method: "PUT", headers: { "X-aws-ec2-metadata-token-ttl-seconds": "60" } })
+      const token = await fetched("/latest/api/token", { method: "PUT", referrerPolicy: "no-referrer", headers: { "X-aws-ec2-metadata-token-ttl-seconds": "60" } })
       const headers = { "X-aws-ec2-metadata-token": token.split(" ").at(-1) }
-      return token + await fetched("/latest/meta-data/iam/security-credentials/", { headers })
-        + await fetched("/latest/meta-data/iam/security-credentials/credd-dev", { headers })
+      return token + await fetched("/latest/meta-data/iam/security-credentials/", { headers, referrerPolicy: "no-referrer" })
+        + await fetched("/latest/meta-data/iam/security-credentials/credd-dev", { headers, referrerPolicy: "no-referrer" })
     })()`,
   ],
 ]
