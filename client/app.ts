@@ -469,6 +469,58 @@ export const routes = buildRouteMap({
       },
       load: async () => (await import("./commands/rotate.ts")).rotate,
     }),
+    service: buildRouteMap({
+      routes: {
+        install: command({
+          brief: "install the daemon as a service of this user, and start it",
+          about: [
+            "With systemd a socket unit holds the port from login on, so that a restart drops nobody; on macOS it is a launchd agent. What this shell has of CREDD_*, AWS_* (never keys) and proxy variables that the daemon reads is kept for it. Run it again after an upgrade: what has changed is put in place, and sessions stay.",
+          ],
+          examples: ["credd service install", "credd service install --linger"],
+          parameters: {
+            positional: none,
+            flags: {
+              linger: flag("keep it running while you are logged out, from boot on (systemd)"),
+              strict: flag("also give it a file system of its own (systemd; needs user namespaces)"),
+            },
+          },
+          load: async () => (await import("./commands/service.ts")).install,
+        }),
+        logs: command({
+          brief: "show what the service has logged",
+          examples: ["credd service logs", "credd service logs --follow"],
+          exits: exitsWithoutDaemon,
+          parameters: { positional: none, flags: { follow: flag("go on as lines come, until Ctrl-C") } },
+          load: async () => (await import("./commands/service.ts")).logs,
+        }),
+        status: command({
+          brief: "show whether the service is installed and runs, and from where",
+          examples: ["credd service status", "credd service status --json"],
+          parameters: { positional: none, flags: { json } },
+          load: async () => (await import("./commands/service.ts")).status,
+        }),
+        uninstall: command({
+          brief: "stop the service and take its files away",
+          about: ["Settings and secrets stay, and it says where they are. --purge takes them away too, after asking."],
+          examples: ["credd service uninstall", "credd service uninstall --purge"],
+          parameters: {
+            positional: none,
+            flags: { purge: flag("forget settings, access keys and sessions as well"), yes: flag("do not ask") },
+          },
+          load: async () => (await import("./commands/service.ts")).uninstall,
+        }),
+      },
+      docs: {
+        brief: "run the daemon as a service of this user: systemd or launchd",
+        fullDescription: [
+          "run the daemon as a service of this user: systemd or launchd",
+          "",
+          "EXAMPLE",
+          "  credd service install",
+          "  credd service logs --follow",
+        ].join("\n"),
+      },
+    }),
     status: command({
       brief: "show the daemon, the sessions and the profiles",
       examples: ["credd status", "credd status --watch", "credd status --short"],
@@ -511,7 +563,14 @@ function didYouMean(correction: string | undefined): string {
 export function application(): Application<Context> {
   return buildApplication(routes, {
     name: "credd",
-    versionInfo: { currentVersion: version },
+    versionInfo: {
+      // stricli compares nothing with it: the commit may stand beside the version.
+      getCurrentVersion: async () => {
+        const { commit } = await import("../daemon/commit.ts")
+        const built = commit()
+        return built === undefined ? version : `${version} (${built})`
+      },
+    },
     scanner: { caseStyle: "original", allowArgumentEscapeSequence: true },
     documentation: { disableAnsiColor: true },
     localization: {

@@ -5,6 +5,7 @@ import { pathsFrom, type Paths } from "../daemon/paths.ts"
 import { errnoCode, realFiles, type Files } from "./files.ts"
 import type { Machine } from "./machine.ts"
 import type { Stream } from "./output.ts"
+import type { Host } from "./service/host.ts"
 
 export type CallDaemon = <R extends ControlRoute>(
   route: R,
@@ -46,6 +47,8 @@ export interface Context {
   readonly pause: (ms: number) => Promise<void>
   /** Shows a URL that is a secret: nobody else on the machine gets to see it. */
   readonly openBrowser: (url: string) => Promise<void>
+  /** For `credd service`. */
+  readonly host: () => Promise<Host>
   /** For `credd doctor`: what it looks at beyond the files. */
   readonly machine: () => Promise<Machine>
   /** Runs a command of the user's (`mfa_process`) and gives its output. */
@@ -110,6 +113,7 @@ export function processContext(rest: readonly string[] = []): Context {
       await new Promise((resolve) => setTimeout(resolve, ms))
     },
     openBrowser: async (url) => await (await import("./browser.ts")).openBrowser(url),
+    host: async () => (await import("./service/host.ts")).realHost(),
     machine: async () => (await import("./machine.ts")).realMachine,
     runShell: async (command) => await (await import("./run-shell.ts")).runShell(command),
   }

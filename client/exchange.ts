@@ -58,6 +58,6 @@ export function notRunning(): Failure {
   return new Failure({
     code: "DaemonNotRunning",
     message: "the credd daemon is not running",
-    hint: "run: credd daemon   (or as a service: see the README)",
+    hint: "run: credd service install   (or, in the foreground: credd daemon)",
   })
 }

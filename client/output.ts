@@ -53,6 +53,7 @@ const exitStatuses = {
   AlreadyRunning: 1,
   DaemonNotRunning: 3,
   SocketUnusable: 1,
+  ServiceFailed: 1,
   Interrupted: 130,
   CommandNotFound: 127,
   CommandNotExecutable: 126,

@@ -62,7 +62,7 @@ export function tokenIn({ files }: Pick<Context, "files">, file: string): string
     throw new Failure({
       code: "DaemonNotRunning",
       message: `could not read an authorization token from ${file}`,
-      hint: "run: credd daemon   (or as a service: see the README)",
+      hint: "run: credd service install   (or, in the foreground: credd daemon)",
     })
   }
   return token

@@ -50,6 +50,7 @@ export type ErrorCode =
   | "AlreadyRunning"
   | "DaemonNotRunning"
   | "SocketUnusable"
+  | "ServiceFailed"
   | "Interrupted"
   | "CommandNotFound"
   | "CommandNotExecutable"
@@ -135,6 +136,8 @@ export interface LeasedProfile {
 export interface Status {
   readonly daemon: {
     readonly version: string
+    /** What this build was made from, where the build knew. */
+    readonly commit?: string
     readonly pid: number
     readonly startedAt: string
     readonly endpoint: string

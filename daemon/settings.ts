@@ -108,6 +108,7 @@ const fixed = {
   store: ({ store }) => store,
   passphrase_file: ({ passphraseFile }) => passphraseFile,
   imds: ({ imds }) => imds.join(),
+  allow_uids: ({ allowUids }) => allowUids.join(),
 } satisfies Partial<Record<Name, (settings: Settings) => unknown>>
 
 /** Which settings have other values now than the daemon was started with, and wait for its next start. */

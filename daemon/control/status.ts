@@ -2,6 +2,7 @@
 import type { Status } from "../api.ts"
 import { isoSeconds } from "../core/credentials.ts"
 import type { ControlHandlers } from "../http/control-app.ts"
+import { commit } from "../commit.ts"
 import { version } from "../version.ts"
 import { fullUri } from "./environment.ts"
 import type { ControlOptions } from "./options.ts"
@@ -19,6 +20,7 @@ export function statusRoutes({
   clockOffsetMs,
   notices,
 }: ControlOptions): Routes {
+  const built = commit()
   return {
     "GET /status": async (): Promise<Status> => {
       const offset = clockOffsetMs()
@@ -26,6 +28,7 @@ export function statusRoutes({
       return {
         daemon: {
           version,
+          ...(built === undefined ? {} : { commit: built }),
           pid: process.pid,
           startedAt: isoSeconds(startedAt),
           endpoint,

@@ -48,6 +48,7 @@ const statuses = {
   AlreadyRunning: 500,
   DaemonNotRunning: 503,
   SocketUnusable: 500,
+  ServiceFailed: 500,
   Interrupted: 500,
   CommandNotFound: 500,
   CommandNotExecutable: 500,

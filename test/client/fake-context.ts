@@ -14,6 +14,7 @@ import type { Answer, CallDaemon, Context } from "../../client/context.ts"
 import { Failure, interrupted } from "../../client/failure.ts"
 import type { Files } from "../../client/files.ts"
 import type { Machine } from "../../client/machine.ts"
+import type { Host } from "../../client/service/host.ts"
 
 export const home = "/home/alice/.credd"
 const now = Date.parse("2026-11-23T10:00:00Z")
@@ -48,6 +49,8 @@ export interface Options {
   readonly held?: (body: Parameters<Context["holdLease"]>[0]) => MadeLease
   /** How the command ends. */
   readonly child?: number
+  /** For `credd service`. */
+  readonly host?: Host
   readonly browser?: (url: string) => unknown
   readonly columns?: number
   readonly isTerminal?: boolean
@@ -153,6 +156,10 @@ export async function credd(args: readonly string[], options: Options = {}): Pro
     openBrowser: async (url) => {
       if (options.browser === undefined) throw new Error("the test expects no browser")
       options.browser(url)
+    },
+    host: async () => {
+      if (options.host === undefined) throw new Error("the test expects no service")
+      return options.host
     },
     machine: async () => {
       if (options.machine === undefined) throw new Error("the test expects no look at the machine")

@@ -184,7 +184,7 @@ describe("credd status", () => {
 
     expect({ status, stdout }).toEqual({ status: 3, stdout: "" })
     expect(stderr).toBe(
-      "credd: error: the credd daemon is not running\ncredd: hint: run: credd daemon   (or as a service: see the README)\n",
+      "credd: error: the credd daemon is not running\ncredd: hint: run: credd service install   (or, in the foreground: credd daemon)\n",
     )
   })
 })
