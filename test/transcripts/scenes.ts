@@ -59,6 +59,14 @@ const daemon: Handlers = {
   "GET /access-keys": () => ({ keys: [] }),
   "POST /access-keys": ({ profile }) => ({ profile, ...alice, durable: true }),
   "DELETE /access-keys": ({ profile }) => ({ profile, warnings: [] }),
+  "POST /rotate": ({ isUndoing }) => ({
+    profile: "acme",
+    step: isUndoing ? "undone" : "deleted",
+    userName: "alice",
+    oldKeyId: "****0001",
+    newKeyId: "****0002",
+    sessionExpiration: session.expiration,
+  }),
   "POST /unlock": ({ passphrase }) =>
     passphrase === "EXAMPLE-passphrase"
       ? { warnings: [] }
@@ -232,6 +240,11 @@ export const scenes: Readonly<Record<string, readonly Scene[]>> = {
     { title: "says in one line what to do", args: ["process", "dev"], around: { files, answers: [{ status: 403, text: JSON.stringify({ code: "LoginRequired", message: 'profile "acme" has no MFA session; run: credd login acme' }) }] } },
   ],
   refresh: [{ title: "renews", args: ["refresh", "dev"], around }],
+  rotate: [
+    { title: "takes all steps", args: ["rotate", "acme", "--delete"], around },
+    { title: "goes back", args: ["rotate", "acme", "--undo"], around },
+    { title: "needs one direction", args: ["rotate", "acme", "--delete", "--undo"], around },
+  ],
   remove: [
     { title: "asks first", args: ["remove", "acme"], around: { ...around, typed: ["y"] } },
     { title: "takes a no", args: ["remove", "acme"], around: { ...around, typed: ["n"] } },
