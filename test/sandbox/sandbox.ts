@@ -5,9 +5,11 @@
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { setTimeout as sleep } from "node:timers/promises"
+import { authenticated } from "./authentication.ts"
 import { createCallLog, type Call } from "./calls.ts"
 import { createFaults, type Faults } from "./faults.ts"
 import { requestHandler } from "./request-handler.ts"
+import type { SignedRequest } from "./signature.ts"
 import { newState, type State } from "./state.ts"
 import { currentCode, nextUnusedCode, stepMs, type UnusedCode } from "./totp.ts"
 import { exampleWorld, type SandboxUser, type World } from "./world.ts"
@@ -29,6 +31,8 @@ export interface Sandbox {
   mintAuthorizationMessage(document: object): string
   /** A user's access keys as IAM has them now. */
   accessKeys(userName: string): readonly { readonly accessKeyId: string; readonly active: boolean }[]
+  /** The ARN that signed a request to another service of this AWS; throws what AWS would refuse it with. */
+  signer(request: SignedRequest, service: string): string
   /** Forgets faults, calls, credentials, used codes and messages. */
   reset(): void
   close(): Promise<void>
@@ -86,6 +90,7 @@ export async function startSandbox({
       [...state.accessKeys]
         .find(([user]) => user.userName === userName)?.[1]
         .map(({ accessKeyId, active }) => ({ accessKeyId, active })) ?? [],
+    signer: (request, service) => authenticated(state, request, clock(), service).arn,
     reset,
     async close() {
       const closed = new Promise((resolve) => {

@@ -35,7 +35,7 @@ export function claimIn(request: SignedRequest): SignatureClaim | undefined {
 export function isSignedWith(secretAccessKey: string, claim: SignatureClaim, request: SignedRequest): boolean {
   const scope = [claim.date, claim.region, claim.service, "aws4_request"]
   const key = scope.reduce<Buffer>(hmac, Buffer.from(`AWS4${secretAccessKey}`))
-  const canonical = sha256(canonicalRequest(request, claim.signedHeaders))
+  const canonical = sha256(canonicalRequest(request, claim))
   const toSign = ["AWS4-HMAC-SHA256", headerOf(request, "x-amz-date"), scope.join("/"), canonical].join("\n")
   return timingSafeEqual(hmac(key, toSign), Buffer.from(claim.signature, "hex"))
 }
@@ -45,16 +45,18 @@ export function headerOf({ headers }: SignedRequest, name: string): string {
   return (headers[name] ?? []).map((value) => value.trim().replaceAll(/ +/g, " ")).join(",")
 }
 
-function canonicalRequest(request: SignedRequest, signedHeaders: readonly string[]): string {
+function canonicalRequest(request: SignedRequest, { service, signedHeaders }: SignatureClaim): string {
   const [path = "", query = ""] = request.target.split("?", 2)
+  const isS3 = service === "s3"
   const headers = signedHeaders.map((name) => `${name}:${headerOf(request, name)}\n`)
   return [
     request.method,
-    canonicalPath(path),
+    isS3 ? path : canonicalPath(path),
     canonicalQuery(query),
     headers.join(""),
     signedHeaders.join(";"),
-    sha256(request.body),
+    // S3's callers may leave the body out of it, or sign it in pieces: they say so in this header.
+    isS3 ? headerOf(request, "x-amz-content-sha256") : sha256(request.body),
   ].join("\n")
 }
 

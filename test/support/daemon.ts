@@ -20,13 +20,16 @@ export interface Installation {
   readonly env: Record<string, string>
   readonly sandbox: Sandbox
   /** Runs `credd …` and waits for its end. */
-  run(args: readonly string[], input?: string): Promise<Ran>
+  run(args: readonly string[], input?: string, more?: Readonly<Record<string, string>>): Promise<Ran>
   /** Starts the daemon and waits until it answers. */
   start(): Promise<ChildProcess>
   /** Starts it and gives what it says when it does not come up. */
   startInVain(): Promise<Ran>
   log(): string
 }
+
+/** Takes what is to be done when the test, or the file of tests, is over. */
+export type AtEnd = (end: () => void | Promise<void>) => void
 
 export const accessKeyLines = "AKIAEXAMPLEALICE0001\nEXAMPLEsecretOfAliceNotARealOne000000001\n"
 
@@ -53,8 +56,14 @@ export async function install(
   variables: Readonly<Record<string, string>> = {},
   config = awsConfig,
   aws: SandboxOptions = {},
-  /** Another user's than ours: only root can have one. */
-  owner?: number,
+  {
+    owner,
+    atEnd = onTestFinished,
+  }: {
+    /** Another user's than ours: only root can have one. */
+    readonly owner?: number
+    readonly atEnd?: AtEnd
+  } = {},
 ): Promise<Installation> {
   const home = mkdtempSync(join(tmpdir(), "credd-e2e-"))
   const sandbox = await startSandbox(aws)
@@ -79,8 +88,8 @@ export async function install(
     chownSync(join(home, "aws-config"), owner, owner)
   }
 
-  async function run(args: readonly string[], input = ""): Promise<Ran> {
-    const child = spawn(process.execPath, [credd, ...args], { env, ...as })
+  async function run(args: readonly string[], input = "", more: Readonly<Record<string, string>> = {}): Promise<Ran> {
+    const child = spawn(process.execPath, [credd, ...args], { env: { ...env, ...more }, ...as })
     children.push(child)
     return await finished(child, input)
   }
@@ -93,7 +102,7 @@ export async function install(
     return child
   }
 
-  onTestFinished(async () => {
+  atEnd(async () => {
     for (const child of children) child.kill("SIGKILL")
     await sandbox.close()
     rmSync(home, { recursive: true, force: true, maxRetries: 5 })
@@ -114,7 +123,7 @@ export async function install(
           expect(status).toBe(0)
           expect((JSON.parse(stdout) as { daemon: { pid: number } }).daemon.pid).toBe(child.pid)
         },
-        { timeout: 15_000, interval: 50 },
+        { timeout: 30_000, interval: 50 },
       )
       return child
     },

@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { onTestFinished } from "vitest"
+import type { AtEnd } from "./daemon.ts"
 
 export interface MachineClock {
   readonly env: Readonly<Record<string, string>>
@@ -10,9 +11,9 @@ export interface MachineClock {
   set(ms: number): void
 }
 
-export function machineClock(): MachineClock {
+export function machineClock(atEnd: AtEnd = onTestFinished): MachineClock {
   const folder = mkdtempSync(join(tmpdir(), "credd-clock-"))
-  onTestFinished(() => rmSync(folder, { recursive: true }))
+  atEnd(() => rmSync(folder, { recursive: true }))
   const file = join(folder, "offset")
   function set(ms: number): void {
     // Whole at every moment: it is read at every look at the clock.

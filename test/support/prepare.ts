@@ -19,14 +19,18 @@ const needed: Readonly<Record<string, string>> = {
 
 export default function prepare(): void {
   installMissing(needed)
+  build()
+}
+
+export function build(): void {
   execFileSync(process.execPath, ["node_modules/typescript/bin/tsc", "-p", "tsconfig.build.json"], { stdio: "inherit" })
   execFileSync(process.execPath, ["dist/client/write-man-pages.js", "dist/man"], { stdio: "inherit" })
 }
 
-/** Programs, and Debian's packages that bring them. */
+/** A program's name, or the path of a file, and the package that brings it. */
 export function installMissing(programs: Readonly<Record<string, string>>): void {
   const packages = Object.entries(programs)
-    .filter(([program]) => !isOnPath(program))
+    .filter(([program]) => !isThere(program))
     .map(([, name]) => name)
   if (packages.length === 0) return
   const line = `apt-get update && apt-get install -y --no-install-recommends ${packages.join(" ")}`
@@ -42,6 +46,7 @@ export function installMissing(programs: Readonly<Record<string, string>>): void
   })
 }
 
-function isOnPath(program: string): boolean {
+function isThere(program: string): boolean {
+  if (program.startsWith("/")) return existsSync(program)
   return (process.env["PATH"] ?? "").split(":").some((folder) => folder !== "" && existsSync(`${folder}/${program}`))
 }

@@ -5,7 +5,7 @@ import { createServer } from "node:net"
 import { fileURLToPath } from "node:url"
 import { onTestFinished, vi } from "vitest"
 import { listenOnPort } from "../../daemon/adapters/listen.ts"
-import { finished, type Ran } from "./daemon.ts"
+import { finished, type AtEnd, type Ran } from "./daemon.ts"
 
 const bin = fileURLToPath(new URL("../../.cache/python/bin/", import.meta.url))
 
@@ -26,14 +26,14 @@ export async function python(script: string, env: Readonly<Record<string, string
 }
 
 /** A moto server of its own for one test. */
-export async function startMoto(): Promise<string> {
+export async function startMoto(atEnd: AtEnd = onTestFinished): Promise<string> {
   const probe = createServer()
   const port = await listenOnPort(probe, 0)
   await new Promise((resolve) => {
     probe.close(resolve)
   })
   const server = spawn(`${bin}moto_server`, ["-H", "127.0.0.1", "-p", String(port)], { stdio: "ignore" })
-  onTestFinished(() => void server.kill("SIGKILL"))
+  atEnd(() => void server.kill("SIGKILL"))
   const url = `http://127.0.0.1:${port}`
   await vi.waitFor(async () => await fetch(url), { timeout: 30_000, interval: 200 })
   return url

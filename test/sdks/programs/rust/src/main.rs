@@ -7,12 +7,7 @@ use serde_json::json;
 
 #[tokio::main]
 async fn main() -> io::Result<()> {
-    // The SDK's own hyper client, only without TLS.
-    let http = aws_smithy_http_client::Builder::new().build_http();
-    let config = aws_config::defaults(BehaviorVersion::latest())
-        .http_client(http)
-        .load()
-        .await;
+    let config = aws_config::load_defaults(BehaviorVersion::latest()).await;
     let client = Client::new(&config);
     for line in io::stdin().lines() {
         line?;

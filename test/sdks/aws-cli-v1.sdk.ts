@@ -1,0 +1,11 @@
+import { conformance } from "./runner/conformance.ts"
+import { pip } from "./runner/toolchains.ts"
+
+const whoami = ["sts", "get-caller-identity", "--query", "Arn", "--output", "text"]
+
+conformance({
+  name: "AWS CLI v1",
+  program: pip("aws-cli-v1", "awscli", (bin) => [`${bin}/aws`, ...whoami]),
+  expiry: String.raw`Error when retrieving credentials from container-role: Error retrieving metadata: Received non 200 response 403 from container metadata: {"Code":"SessionExpired","Message":"the MFA session for profile \"acme\" ended at TIME; run: credd login acme","code":"SessionExpired","message":"the MFA session for profile \"acme\" ended at TIME; run: credd login acme"}`,
+  since: "1.30.0",
+})

@@ -1,0 +1,9 @@
+import { conformance } from "./runner/conformance.ts"
+import { pip } from "./runner/toolchains.ts"
+
+conformance({
+  name: "boto3, the oldest with token files",
+  program: pip("boto3-oldest", "boto3"),
+  expiry: String.raw`botocore.exceptions.CredentialRetrievalError: Error when retrieving credentials from container-role: Error retrieving metadata: Received non 200 response 403 from container metadata: {"Code":"SessionExpired","Message":"the MFA session for profile \"acme\" ended at TIME; run: credd login acme","code":"SessionExpired","message":"the MFA session for profile \"acme\" ended at TIME; run: credd login acme"}`,
+  since: "1.34.41",
+})

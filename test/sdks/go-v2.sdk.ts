@@ -1,0 +1,10 @@
+import { conformance } from "./runner/conformance.ts"
+import { go } from "./runner/toolchains.ts"
+
+conformance({
+  name: "AWS SDK for Go v2",
+  program: go("go-v2", "github.com/aws/aws-sdk-go-v2/config"),
+  expiry:
+    'operation error STS: GetCallerIdentity, get identity: get credentials: failed to refresh cached credentials, failed to load credentials, SessionExpired: the MFA session for profile "acme" ended at TIME; run: credd login acme',
+  since: "release-2023-11-14",
+})

@@ -1,0 +1,9 @@
+import { conformance } from "./runner/conformance.ts"
+import { npm } from "./runner/toolchains.ts"
+
+conformance({
+  name: "AWS SDK for JavaScript v3",
+  program: npm("js-v3", "@aws-sdk/client-sts"),
+  expiry: "CredentialsProviderError: Could not load credentials from any providers",
+  since: "3.458.0",
+})

@@ -1,0 +1,60 @@
+/** Builds kept in `.cache/sdks` under a hash of all that goes into them, so that a second run builds nothing. */
+import { execFile } from "node:child_process"
+import { createHash } from "node:crypto"
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { promisify } from "node:util"
+
+const run = promisify(execFile)
+export const cacheFolder = fileURLToPath(new URL("../../../.cache/sdks", import.meta.url))
+const sources = fileURLToPath(new URL("../programs", import.meta.url))
+
+export function sourceOf(name: string): string {
+  return join(sources, name)
+}
+
+/** The folder in which `build` was run with success, now or earlier; it gets a copy of the sources to build in. */
+export async function built(name: string, build: (folder: string) => Promise<void>): Promise<string> {
+  const source = sourceOf(name)
+  const folder = join(cacheFolder, name, hashOf(source, String(build)))
+  const done = join(folder, ".built")
+  if (existsSync(done)) return folder
+  // Earlier versions go, and so does what a build left that was cut short.
+  rmSync(join(cacheFolder, name), { recursive: true, force: true })
+  mkdirSync(folder, { recursive: true })
+  cpSync(source, folder, { recursive: true })
+  await build(folder)
+  writeFileSync(done, "")
+  return folder
+}
+
+/** Runs a build tool, one of its kind at a time where they share a folder of downloads. */
+export async function tool(
+  folder: string,
+  line: readonly string[],
+  { env = {}, lock }: { readonly env?: Readonly<Record<string, string>>; readonly lock?: string } = {},
+): Promise<string> {
+  const [program = "", ...rest] = lock === undefined ? line : ["flock", join(cacheFolder, `${lock}.lock`), ...line]
+  const { stdout } = await run(program, rest, {
+    cwd: folder,
+    env: { ...process.env, ...env },
+    maxBuffer: 64 * 1024 * 1024,
+  })
+  return stdout
+}
+
+/** Of the sources, the manifests and lock files among them, and of the recipe itself. */
+function hashOf(folder: string, recipe: string): string {
+  const hash = createHash("sha256").update(recipe)
+  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true }).toSorted(byPath)) {
+    if (!entry.isFile()) continue
+    const path = join(entry.parentPath, entry.name)
+    hash.update(path.slice(folder.length)).update(readFileSync(path))
+  }
+  return hash.digest("hex").slice(0, 16)
+}
+
+function byPath(a: { parentPath: string; name: string }, b: { parentPath: string; name: string }): number {
+  return join(a.parentPath, a.name) < join(b.parentPath, b.name) ? -1 : 1
+}

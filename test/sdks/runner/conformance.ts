@@ -1,0 +1,173 @@
+/** Puts one SDK through every cell of the table: a test each, against what its file says. */
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest"
+import { hours, minutes } from "../../fakes/clock.ts"
+import { oddNames, startMachine, strayVariables, type Environment, type Machine } from "./machine.ts"
+import { cells, isNotApplicable, type Answer, type Cell, type Outcome, type Running, type Sdk } from "./sdk.ts"
+import { told } from "./told.ts"
+
+const developer = "arn:aws:sts::123456789012:assumed-role/developer/credd"
+const auditor = /^arn:aws:sts::210987654321:assumed-role\/auditor\/[\w+=,.@-]+$/
+
+export interface Measured {
+  readonly sdk: Pick<Sdk, "name" | "since" | "limits" | "cells">
+  readonly version: string
+  readonly cell: Cell
+  readonly outcome: Outcome
+}
+
+/** An SDK or tool that this suite would have, and why it does not. */
+export interface NotHad {
+  readonly name: string
+  readonly why: string
+}
+
+declare module "vitest" {
+  interface TaskMeta {
+    /** For the table: `runner/table.ts` collects them. */
+    cell?: Measured
+    notHad?: NotHad
+  }
+}
+
+/** A test for each, so that they are counted. */
+export function notHad(...all: readonly NotHad[]): void {
+  for (const each of all) {
+    it(each.name, ({ task, skip }) => {
+      task.meta.notHad = each
+      skip(each.why)
+    })
+  }
+}
+
+export function conformance(sdk: Sdk): void {
+  const missing = sdk.program.missing()
+  const ends: (() => void | Promise<void>)[] = []
+  let machine: Machine
+  let version = ""
+  let longRunning: Running | undefined
+
+  describe(sdk.name, () => {
+    beforeAll(async () => {
+      if (missing !== undefined) return
+      const prepared = await sdk.program.prepare()
+      ;({ version } = prepared)
+      machine = await startMachine(sdk, prepared, (end) => void ends.push(end))
+    }, 15 * minutes)
+    beforeEach(({ skip }) => skip(missing !== undefined, missing))
+    afterAll(async () => {
+      await longRunning?.close()
+      for (const end of ends.toReversed()) await end()
+    })
+
+    cell("variable", async () => await once({ args: [machine.profile] }))
+    cell("file", async () => await once({ args: [machine.profile, "--token-file"] }))
+    cell("strayProfile", async () => await once({ before: strayVariables }))
+    cell("names", async () => {
+      const outcomes: Outcome[] = []
+      for (const name of oddNames) outcomes.push(await once({ args: [...machine.how, "--", name] }))
+      return combined(outcomes)
+    })
+    cell("processes", async () => {
+      const start = await machine.shell()
+      const programs = Array.from({ length: sdk.processes ?? 50 }, start)
+      return combined(await Promise.all(programs.map(async (program) => await onlyCall(program))))
+    })
+    cell("ecs", async () => await once({ after: "export AWS_PROFILE=chained" }, auditor))
+    cell("proxy", async () => {
+      machine.proxy.forget()
+      const outcome = await once({ before: proxyVariables(machine.proxy.url) })
+      return machine.proxy.heard() === "" ? outcome : { other: `the proxy heard ${machine.proxy.heard()}` }
+    })
+    cell("bareProxy", async () => {
+      machine.proxy.forget()
+      const before = { ...proxyVariables(machine.proxy.url), AWS_MAX_ATTEMPTS: "1" }
+      await once({ before, lines: lessNoProxy })
+      return machine.proxy.heard().includes("/credentials/") ? { other: "token to the proxy" } : "served"
+    })
+    cell("renewal", async () => {
+      const program = await running()
+      const outcomes = [await outcomeOf(program)]
+      const first = machine.lastKey()
+      expect(await machine.box.run(["refresh", machine.profile])).toMatchObject({ status: 0 })
+      // The credentials that it began with end after an hour.
+      const times = sdk.clock === "own" ? [0] : [45, 55, 59.5, 61]
+      for (const time of times) {
+        machine.setClock(time * minutes)
+        outcomes.push(await outcomeOf(program))
+      }
+      return machine.lastKey() === first ? { other: "signs with the old key" } : combined(outcomes)
+    })
+    cell("restart", async () => {
+      const program = await running()
+      await machine.restartDaemon()
+      if (sdk.clock !== "own") machine.setClock(2 * hours + 2 * minutes)
+      return await outcomeOf(program)
+    })
+    cell("expiry", async () => {
+      const program = await running()
+      machine.setClock(sdk.clock === "own" ? 16 * minutes : 14 * hours)
+      return await outcomeOf(program)
+    })
+    cell("recovery", async () => {
+      const program = await running()
+      await machine.logIn()
+      return await outcomeOf(program)
+    })
+  })
+
+  function cell(name: Cell, look: () => Promise<Outcome>): void {
+    const expected = name === "expiry" ? { refused: sdk.expiry } : (sdk.cells?.[name] ?? "served")
+    if (isNotApplicable(expected)) return
+    const [, meaning] = cells[name]
+    it(meaning, { timeout: 120_000 }, async ({ task }) => {
+      const outcome = await look()
+      // Without the functions in it, which do not travel to the reporter.
+      const { program: _, ...facts } = sdk
+      task.meta.cell = { sdk: facts, version, cell: name, outcome }
+      expect(outcome).toEqual(expected)
+    })
+  }
+
+  async function once(environment: Environment = {}, arn?: RegExp): Promise<Outcome> {
+    const start = await machine.shell(environment)
+    return await onlyCall(start(), arn)
+  }
+
+  async function onlyCall(program: Running, arn?: RegExp): Promise<Outcome> {
+    try {
+      return await outcomeOf(program, arn)
+    } finally {
+      await program.close()
+    }
+  }
+
+  async function running(): Promise<Running> {
+    longRunning ??= (await machine.shell())()
+    return longRunning
+  }
+
+  async function outcomeOf(program: Running, arn?: RegExp): Promise<Outcome> {
+    return outcomeIn(await program.call(), arn)
+  }
+
+  function outcomeIn(answer: Answer, arn?: RegExp): Outcome {
+    if ("error" in answer) return { refused: told(answer.error, machine.box.home) }
+    const isWho = arn === undefined ? answer.arn === developer : arn.test(answer.arn)
+    if (isWho) return "served"
+    return { other: arn !== undefined && answer.arn === developer ? "the profile is ignored" : `is ${answer.arn}` }
+  }
+}
+
+/** All served, or the first that was not. */
+function combined(outcomes: readonly Outcome[]): Outcome {
+  return outcomes.find((outcome) => outcome !== "served") ?? "served"
+}
+
+function lessNoProxy(printed: string): string {
+  return printed.replaceAll(/^.*no_proxy.*$/gim, "")
+}
+
+function proxyVariables(url: string): Record<string, string> {
+  const names = ["http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"]
+  return Object.fromEntries(names.map((name) => [name, url]))
+}

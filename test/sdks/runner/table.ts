@@ -1,0 +1,90 @@
+/** What the suite found, as the page `docs/sdks.md`. */
+import type { Measured, NotHad } from "./conformance.ts"
+import { cells, isNotApplicable, type Cell, type Outcome } from "./sdk.ts"
+
+const order = Object.keys(cells) as Cell[]
+
+export function page(measured: readonly Measured[], notHad: readonly NotHad[]): string {
+  const names = [...new Set(measured.map(({ sdk }) => sdk.name))].toSorted((a, b) => a.localeCompare(b, "en"))
+  const found = names.map((name) => measured.filter(({ sdk }) => sdk.name === name))
+  return `# SDKs and tools
+
+Written by \`npm run test:sdks\`; do not edit it by hand. Every cell is a test: the real SDK, the real daemon, and in
+AWS's place the sandbox STS, which checks signatures (tools that speak only S3 list a bucket of moto's, and the same check
+is made there). Expectations are data, a file an SDK in \`test/sdks\`; a run that finds something else fails and names the
+cell. Each program is set up by evaluating in \`sh\` exactly what \`credd env\` prints.
+
+${order.map((cell) => `- **${cells[cell][0]}**: ${cells[cell][1]}.`).join("\n")}
+
+✓ is served; – does not apply, and below it says why; anything else is a number of the SDK's notes below.
+
+${table(found)}
+
+${found.map(section).join("\n\n")}
+
+## Not tested here
+
+${notHad.map(({ name, why }) => `- **${name}**: ${why}.`).join("\n")}
+`
+}
+
+function table(found: readonly (readonly Measured[])[]): string {
+  const head = ["SDK or tool", "version", ...order.map((cell) => cells[cell][0])]
+  const rows = found.map((all) => {
+    const notes = notesOf(all)
+    const marks = order.map((cell) => {
+      const index = notes.findIndex((note) => note.cell === cell)
+      if (index !== -1) return notes[index]?.applies === false ? "–" : `(${index + 1})`
+      return "✓"
+    })
+    const [first] = all
+    return [`[${first?.sdk.name}](#${anchor(first?.sdk.name ?? "")})`, first?.version ?? "", ...marks]
+  })
+  return [head, head.map(() => "-"), ...rows].map((row) => `| ${row.join(" | ")} |`).join("\n")
+}
+
+interface Note {
+  readonly cell: Cell
+  readonly text: string
+  readonly applies: boolean
+}
+
+function notesOf(all: readonly Measured[]): readonly Note[] {
+  return order.flatMap((cell): Note[] => {
+    const expected = all[0]?.sdk.cells?.[cell]
+    if (expected !== undefined && isNotApplicable(expected)) {
+      return [{ cell, text: expected.notApplicable, applies: false }]
+    }
+    const outcome = all.find((each) => each.cell === cell)?.outcome
+    return outcome === undefined || outcome === "served" || cell === "expiry"
+      ? []
+      : [{ cell, text: textOf(outcome), applies: true }]
+  })
+}
+
+function section(all: readonly Measured[]): string {
+  const [first] = all
+  const end = all.find(({ cell }) => cell === "expiry")?.outcome
+  const notes = notesOf(all).map(({ cell, text }, index) => `${index + 1}. **${cells[cell][0]}**: ${text}`)
+  const parts = [
+    `## ${first?.sdk.name}`,
+    `Token files since ${first?.sdk.since}.${end === undefined ? "" : " When the session is over:"}`,
+    end === undefined ? "" : `\`\`\`text\n${textOf(end)}\n\`\`\``,
+    notes.join("\n"),
+    (first?.sdk.limits ?? []).map((limit) => `- ${limit}`).join("\n"),
+  ]
+  return parts.filter((part) => part !== "").join("\n\n")
+}
+
+function textOf(outcome: Outcome): string {
+  if (outcome === "served") return "served"
+  return "refused" in outcome ? outcome.refused : outcome.other
+}
+
+/** As GitHub makes them. */
+function anchor(heading: string): string {
+  return heading
+    .toLowerCase()
+    .replaceAll(/[^\w -]/g, "")
+    .replaceAll(" ", "-")
+}
