@@ -7,6 +7,7 @@ conformance({
   speaks: "s3",
   clock: "own",
   cells: { ecs: { other: "the profile is ignored" } },
-  expiry: "",
+  expiry:
+    "OSError: When listing objects under key '' in bucket 'credd': AWS Error UNKNOWN (HTTP status 403) during ListObjectsV2 operation: Unable to parse ExceptionName: ExpiredToken Message: The security token included in the request is expired",
   since: "1.11.263",
 })

@@ -5,7 +5,14 @@ conformance({
   name: "minio-go",
   program: go("minio-go", "github.com/minio/minio-go/v7"),
   speaks: "s3",
-  cells: { ecs: { other: "the profile is ignored" } },
+  cells: {
+    ecs: { notApplicable: "`credentials.NewIAM` reads no profiles" },
+    process: { notApplicable: "`credentials.NewIAM` reads no profiles" },
+    imds: { notApplicable: "its address of the metadata service is set in code only" },
+    imdsRenewal: { notApplicable: "its address of the metadata service is set in code only" },
+    imdsEnd: { notApplicable: "its address of the metadata service is set in code only" },
+    imdsRecovery: { notApplicable: "its address of the metadata service is set in code only" },
+  },
   expiry: "403 Forbidden",
   since: "7.0.67",
 })

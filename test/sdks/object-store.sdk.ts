@@ -6,7 +6,15 @@ conformance({
   program: cargo("object-store", "object_store"),
   speaks: "s3",
   tokens: "file",
-  cells: { bareProxy: { other: "token to the proxy" } },
-  expiry: "",
+  cells: {
+    variable: {
+      refused:
+        'Generic S3 error: Error performing PUT http://127.0.0.1:PORT/latest/api/token in TIME - Server returned non-2xx status code: 400 Bad Request: <ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"> <Error> <Type>Sender</Type> <Code>InvalidAction</Code> <Message>Could not find operation for version NO_VERSION_SPECIFIED</Message> </Error> <RequestId>REQUEST-ID</RequestId> </ErrorResponse>',
+    },
+    ecs: { notApplicable: "it reads no profiles" },
+    process: { notApplicable: "it reads no profiles" },
+    bareProxy: { other: "token to the proxy" },
+  },
+  expiry: String.raw`Generic S3 error: Error performing GET http://127.0.0.1:PORT/credentials/dev in TIME - Server returned non-2xx status code: 403 Forbidden: {"Code":"SessionExpired","Message":"the MFA session for profile \"acme\" ended at TIME; run: credd login acme","code":"SessionExpired","message":"the MFA session for profile \"acme\" ended at TIME; run: credd login acme"}`,
   since: "0.12",
 })

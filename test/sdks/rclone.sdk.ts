@@ -2,6 +2,9 @@ import { conformance } from "./runner/conformance.ts"
 import { eachTime } from "./runner/programs.ts"
 import { debian } from "./runner/toolchains.ts"
 
+const noCredentials =
+  "TIME ERROR : : error listing: NoCredentialProviders: no valid providers in chain. Deprecated. For verbose messaging see aws.Config.CredentialsChainVerboseErrors TIME Failed to lsd with 2 errors: last error was: NoCredentialProviders: no valid providers in chain. Deprecated. For verbose messaging see aws.Config.CredentialsChainVerboseErrors"
+
 conformance({
   name: "rclone",
   program: debian(
@@ -18,9 +21,12 @@ conformance({
   speaks: "s3",
   clock: "own",
   cells: {
-    file: { refused: "" },
-    ecs: { refused: "" },
+    file: { refused: noCredentials },
+    ecs: {
+      refused:
+        "TIME Failed to create file system for \":s3,provider=Other,env_auth=true,endpoint='http://127.0.0.1:PORT':\": SharedConfigErr: EcsContainer was specified as the credential_source, but 'AWS_CONTAINER_CREDENTIALS_RELATIVE_URI' was not set",
+    },
   },
-  expiry: "",
+  expiry: noCredentials,
   since: "1.66",
 })

@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url"
 import { expect, onTestFinished, vi } from "vitest"
 import { startSandbox, type Sandbox, type SandboxOptions } from "../sandbox/sandbox.ts"
 
-const credd = fileURLToPath(new URL("../../dist/client/main.js", import.meta.url))
+export const credd = fileURLToPath(new URL("../../dist/client/main.js", import.meta.url))
 
 export interface Ran {
   readonly status: number | null

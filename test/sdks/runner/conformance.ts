@@ -6,6 +6,8 @@ import { cells, isNotApplicable, type Answer, type Cell, type Outcome, type Runn
 import { told } from "./told.ts"
 
 const developer = "arn:aws:sts::123456789012:assumed-role/developer/credd"
+/** Old SDKs do not look into the config file without it. */
+const loadConfig = "export AWS_SDK_LOAD_CONFIG=1"
 const auditor = /^arn:aws:sts::210987654321:assumed-role\/auditor\/[\w+=,.@-]+$/
 
 export interface Measured {
@@ -45,6 +47,7 @@ export function conformance(sdk: Sdk): void {
   let machine: Machine
   let version = ""
   let longRunning: Running | undefined
+  let metadataRunning: Running | undefined
 
   describe(sdk.name, () => {
     beforeAll(async () => {
@@ -56,6 +59,7 @@ export function conformance(sdk: Sdk): void {
     beforeEach(({ skip }) => skip(missing !== undefined, missing))
     afterAll(async () => {
       await longRunning?.close()
+      await metadataRunning?.close()
       for (const end of ends.toReversed()) await end()
     })
 
@@ -64,7 +68,11 @@ export function conformance(sdk: Sdk): void {
     cell("strayProfile", async () => await once({ before: strayVariables }))
     cell("names", async () => {
       const outcomes: Outcome[] = []
-      for (const name of oddNames) outcomes.push(await once({ args: [...machine.how, "--", name] }))
+      for (const name of oddNames) {
+        // AWS is asked now: what is looked at is the way of the name, not the patience of the caller.
+        expect(await machine.box.run(["refresh", "--", name])).toMatchObject({ status: 0 })
+        outcomes.push(await once({ args: [...machine.how, "--", name] }))
+      }
       return combined(outcomes)
     })
     cell("processes", async () => {
@@ -72,7 +80,11 @@ export function conformance(sdk: Sdk): void {
       const programs = Array.from({ length: sdk.processes ?? 50 }, start)
       return combined(await Promise.all(programs.map(async (program) => await onlyCall(program))))
     })
-    cell("ecs", async () => await once({ after: "export AWS_PROFILE=chained" }, auditor))
+    cell("ecs", async () => await once({ after: `${loadConfig} AWS_PROFILE=chained` }, auditor))
+    cell("process", async () => {
+      const after = `${loadConfig} AWS_PROFILE=through-${machine.profile} AWS_EC2_METADATA_DISABLED=true`
+      return await once({ before: { CREDD_HOME: machine.box.env["CREDD_HOME"] ?? "" }, lines: () => "", after })
+    })
     cell("proxy", async () => {
       machine.proxy.forget()
       const outcome = await once({ before: proxyVariables(machine.proxy.url) })
@@ -105,7 +117,7 @@ export function conformance(sdk: Sdk): void {
     })
     cell("expiry", async () => {
       const program = await running()
-      machine.setClock(sdk.clock === "own" ? 16 * minutes : 14 * hours)
+      machine.setClock(sdk.clock === "own" ? 16 * minutes : afterTheSession)
       return await outcomeOf(program)
     })
     cell("recovery", async () => {
@@ -113,10 +125,33 @@ export function conformance(sdk: Sdk): void {
       await machine.logIn()
       return await outcomeOf(program)
     })
+    cell("imds", async () => await outcomeOf(await onMetadata()))
+    cell("imdsRenewal", async () => {
+      const program = await onMetadata()
+      const outcomes: Outcome[] = []
+      for (const time of [0, 45, 55, 61]) {
+        machine.setClock(afterTheSession + time * minutes)
+        outcomes.push(await outcomeOf(program))
+      }
+      return combined(outcomes)
+    })
+    cell("imdsEnd", async () => {
+      const program = await onMetadata()
+      machine.setClock(2 * afterTheSession)
+      return await outcomeOf(program)
+    })
+    cell("imdsRecovery", async () => {
+      const program = await onMetadata()
+      await machine.logIn()
+      return await outcomeOf(program)
+    })
   })
 
   function cell(name: Cell, look: () => Promise<Outcome>): void {
-    const expected = name === "expiry" ? { refused: sdk.expiry } : (sdk.cells?.[name] ?? "served")
+    // Its clock stands where the session has ended: there are no hours to go by.
+    if (sdk.clock === "own" && afterHours.includes(name)) return
+    const usual = name === "expiry" ? { refused: sdk.expiry ?? "" } : "served"
+    const expected = sdk.cells?.[name] ?? usual
     if (isNotApplicable(expected)) return
     const [, meaning] = cells[name]
     it(meaning, { timeout: 120_000 }, async ({ task }) => {
@@ -146,6 +181,14 @@ export function conformance(sdk: Sdk): void {
     return longRunning
   }
 
+  async function onMetadata(): Promise<Running> {
+    if (metadataRunning === undefined) {
+      expect(await machine.box.run(["imds", "enable", machine.profile])).toMatchObject({ status: 0 })
+      metadataRunning = (await machine.shell({ args: ["--imds", machine.profile] }))()
+    }
+    return metadataRunning
+  }
+
   async function outcomeOf(program: Running, arn?: RegExp): Promise<Outcome> {
     return outcomeIn(await program.call(), arn)
   }
@@ -157,6 +200,11 @@ export function conformance(sdk: Sdk): void {
     return { other: arn !== undefined && answer.arn === developer ? "the profile is ignored" : `is ${answer.arn}` }
   }
 }
+
+/** A session lives for twelve hours. */
+const afterTheSession = 14 * hours
+
+const afterHours: readonly Cell[] = ["imdsRenewal", "imdsEnd", "imdsRecovery"]
 
 /** All served, or the first that was not. */
 function combined(outcomes: readonly Outcome[]): Outcome {

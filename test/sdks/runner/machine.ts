@@ -6,7 +6,7 @@ import { join } from "node:path"
 import { expect } from "vitest"
 import { listenOnPort } from "../../../daemon/adapters/listen.ts"
 import { minutes } from "../../fakes/clock.ts"
-import { install, killed, signIn, type AtEnd, type Installation } from "../../support/daemon.ts"
+import { credd, install, killed, signIn, type AtEnd, type Installation } from "../../support/daemon.ts"
 import { machineClock } from "../../support/faketime.ts"
 import { startMoto } from "../../support/python.ts"
 import { startProxy, type Proxy } from "./proxy.ts"
@@ -31,6 +31,12 @@ role_arn = arn:aws:iam::210987654321:role/auditor
 credential_source = EcsContainer
 external_id = unique-id
 region = eu-west-1
+[profile through-dev]
+credential_process = ${process.execPath} ${credd} process dev
+region = eu-central-1
+[profile through-brief]
+credential_process = ${process.execPath} ${credd} process brief
+region = eu-central-1
 ${oddNames.map((name) => `[profile "${name}"]\n${developer}`).join("")}`
 
 /** Somebody else, in the file and in the environment: nobody that AWS knows. */
@@ -117,6 +123,8 @@ export async function startMachine(sdk: Sdk, { start }: Prepared, atEnd: AtEnd):
         HOME: box.home,
         LANG: "C.UTF-8",
         AWS_ENDPOINT_URL_STS: box.sandbox.url,
+        // What has nowhere else to ask (object_store) does not leave this machine.
+        AWS_METADATA_ENDPOINT: box.sandbox.url,
         // The hours go by while the machine is awake: all of its clocks move.
         ...(hasOwnClock ? {} : { ...clock.env, FAKETIME_DONT_FAKE_MONOTONIC: "0" }),
         ...before,

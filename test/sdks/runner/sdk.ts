@@ -8,12 +8,17 @@ export const cells = {
   names: ["names", "profiles whose names have spaces, `/`, `.`, `+`, `%` and `ö`"],
   processes: ["at once", "50 processes at the same time (10 of those that run on a JVM, which need seconds to start)"],
   ecs: ["EcsContainer", "a profile with `credential_source = EcsContainer`, on top of what `credd env` prints"],
+  process: ["process", "a profile with `credential_process = credd process …`, and no variables of `credd env`"],
   proxy: ["proxy", "`http_proxy` and its like are set before `credd env`: nothing of the token reaches the proxy"],
   bareProxy: ["less NO_PROXY", "the same without the `NO_PROXY` that `credd env` adds: what it is there for"],
   renewal: ["renewal", "one process for more than an hour: its credentials end, and its calls go on with new ones"],
   restart: ["restart", "the daemon is restarted under it, and the process goes on"],
   expiry: ["end", "the session is over: the process fails, with the text below"],
   recovery: ["login", "`credd login` in another terminal: the same process goes on"],
+  imds: ["IMDS", "instance metadata: `credd imds enable`, `credd env --imds`"],
+  imdsRenewal: ["IMDS renewal", "one process for more than an hour, from instance metadata"],
+  imdsEnd: ["IMDS end", "the session is over, and one process had its credentials from instance metadata"],
+  imdsRecovery: ["IMDS login", "`credd login` in another terminal: the same process goes on"],
 } as const satisfies Readonly<Record<string, readonly [column: string, meaning: string]>>
 
 export type Cell = keyof typeof cells
@@ -48,7 +53,7 @@ export interface Sdk {
   /** Where it is not simply served. */
   readonly cells?: { readonly [Name in Cell]?: Outcome | NotApplicable }
   /** What a person sees when the session is over: every word of it. */
-  readonly expiry: string
+  readonly expiry?: string
   /** The oldest version that reads a token file. */
   readonly since: string
   readonly limits?: readonly string[]

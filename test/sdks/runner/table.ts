@@ -35,7 +35,7 @@ function table(found: readonly (readonly Measured[])[]): string {
     const marks = order.map((cell) => {
       const index = notes.findIndex((note) => note.cell === cell)
       if (index !== -1) return notes[index]?.applies === false ? "–" : `(${index + 1})`
-      return "✓"
+      return all.some((each) => each.cell === cell) ? "✓" : "–"
     })
     const [first] = all
     return [`[${first?.sdk.name}](#${anchor(first?.sdk.name ?? "")})`, first?.version ?? "", ...marks]

@@ -12,8 +12,6 @@ fn new_store() -> Result<AmazonS3> {
         .with_bucket_name("credd")
         .with_endpoint(std::env::var("SANDBOX_S3_URL").unwrap_or_default())
         .with_allow_http(true)
-        // Where it asks for the instance's role when it knows nothing better: nothing outside this machine.
-        .with_metadata_endpoint(std::env::var("SANDBOX_STS_URL").unwrap_or_default())
         .with_virtual_hosted_style_request(false)
         .build()
 }
