@@ -10,7 +10,7 @@ const owner = 54_320
 beforeEach((context) => needsOtherUser(context))
 
 async function signedIn(variables: Readonly<Record<string, string>> = {}) {
-  const box = await install(variables, undefined, {}, owner)
+  const box = await install(variables, undefined, {}, { owner })
   const daemon = await box.start()
   await signIn(box)
   const state = box.env["CREDD_HOME"] ?? ""
