@@ -549,7 +549,15 @@ export const routes = buildRouteMap({
       load: async () => (await import("./commands/whoami.ts")).whoami,
     }),
   },
-  docs: { brief: "log in with MFA once a day; every AWS SDK on this machine is served" },
+  docs: {
+    brief: "log in with MFA once a day; every AWS SDK on this machine is served",
+    fullDescription: [
+      "log in with MFA once a day; every AWS SDK on this machine is served",
+      "",
+      "Every command takes --plain (or CREDD_PLAIN=1): no bars, colours or redrawing, words instead.",
+      "To see more of a command: credd help COMMAND, or man credd-COMMAND.",
+    ].join("\n"),
+  },
 })
 
 const wrong = (text: string): string =>

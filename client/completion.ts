@@ -27,6 +27,8 @@ export async function complete(words: readonly string[], context: Context): Prom
     .filter(({ completion }) => completion !== "--")
     .filter(({ kind }) => !isHelp || kind.startsWith("routing"))
     .map(({ completion: word, brief }) => ({ word, brief }))
+  if (partial !== "" && "--plain".startsWith(partial))
+    proposals.push({ word: "--plain", brief: "words, for screen readers" })
   const isTop = before.length === 0 && "help".startsWith(partial)
   if (isTop) proposals.push({ word: "help", brief: "explain a command" })
   // Who has not typed a dash wants a name; flags are shown where there is none.

@@ -5,6 +5,7 @@ import { pathsFrom, type Paths } from "../daemon/paths.ts"
 import { errnoCode, realFiles, type Files } from "./files.ts"
 import type { Machine } from "./machine.ts"
 import type { Stream } from "./output.ts"
+import { patiently } from "./patience.ts"
 import type { Host } from "./service/host.ts"
 
 export type CallDaemon = <R extends ControlRoute>(
@@ -35,6 +36,10 @@ export interface Context {
   /** Runs a command in our place, and gives its exit status. */
   readonly runChild: (command: ChildCommand) => Promise<number>
   readonly files: Files
+  /** Words in the place of bars, colours and redrawing (`--plain`, CREDD_PLAIN): for screen readers. */
+  readonly isPlain: boolean
+  /** Shows that work takes its time, when it does. */
+  readonly working: <T>(what: string, work: () => Promise<T>) => Promise<T>
   /** Whether a person is there to be asked. */
   readonly isInteractive: boolean
   /** The first lines of standard input, when nobody is there. */
@@ -74,13 +79,16 @@ export interface Question {
 }
 
 /** What costs start-up time is a getter or an import at the time of use: `credd env` is to be as quick as it can. */
-export function processContext(rest: readonly string[] = []): Context {
+export function processContext(rest: readonly string[] = [], plainly = false): Context {
   const { env } = process
   const paths = pathsFrom(env)
+  const isPlain = plainly || Boolean(env["CREDD_PLAIN"])
+  const stderr = quickStream(2, () => process.stderr)
+  const progress = { stderr, env, isPlain }
   return {
     process: {
       stdout: quickStream(1, () => process.stdout),
-      stderr: quickStream(2, () => process.stderr),
+      stderr,
       get exitCode() {
         return process.exitCode ?? null
       },
@@ -95,19 +103,26 @@ export function processContext(rest: readonly string[] = []): Context {
       const [node = "", script = ""] = process.argv
       return isExecutable(script) ? [script] : [node, script]
     },
-    daemon: async <R extends ControlRoute>(route: R, body: ControlRoutes[R]["body"]) =>
-      await (await import("./daemon-client.ts")).daemonClient(paths.socket)(route, body),
+    async daemon<R extends ControlRoute>(route: R, body: ControlRoutes[R]["body"]) {
+      const answer = (await import("./daemon-client.ts")).daemonClient(paths.socket)(route, body)
+      return await patiently(answer, async () => (await import("./progress.ts")).waitingFor(route), progress)
+    },
     readCredentials: async (uri, token) => await (await import("./data-plane.ts")).readCredentials(uri, token),
     rest,
     holdLease: async (asked) =>
       await (await import("./held-lease.ts")).holdLease(paths.socket, { ...asked, pid: process.pid }),
     runChild: async (command) => await (await import("./child.ts")).runChild(command),
     files: realFiles,
+    isPlain,
+    working: async (what, work) => await patiently(work(), () => what, progress),
     get isInteractive() {
       return process.stdin.isTTY && process.stderr.isTTY
     },
     readLines: async (count) => await (await import("./stdin-lines.ts")).readLines(process.stdin, count),
-    ask: async (question) => await (await import("./prompt.ts")).ask(question),
+    ask: async (question) =>
+      isPlain
+        ? await (await import("./plain-prompt.ts")).askPlainly(question)
+        : await (await import("./prompt.ts")).ask(question),
     askInWindow: async (question) => await (await import("./window-prompt.ts")).askInWindow(question),
     pause: async (ms) => {
       await new Promise((resolve) => setTimeout(resolve, ms))

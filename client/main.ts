@@ -7,12 +7,16 @@
 import { processContext } from "./context.ts"
 import { guarded } from "./failure.ts"
 
-const words = process.argv.slice(2)
+const given = process.argv.slice(2)
+// For every command, and so no flag of any.
+const escape = given.indexOf("--")
+const isPlain = given.some((word, at) => word === "--plain" && (escape < 0 || at < escape))
+const words = isPlain ? given.filter((word, at) => word !== "--plain" || (escape >= 0 && at > escape)) : given
 // What `credd exec` is to run is nobody's to read but the child's.
 const end = words[0] === "exec" ? words.indexOf("--") : -1
 const args = end < 0 ? words : words.slice(0, end)
 const [command, profile] = args
-const context = processContext(end < 0 ? [] : words.slice(end + 1))
+const context = processContext(end < 0 ? [] : words.slice(end + 1), isPlain)
 
 if (command === "env" && args.length <= 2 && !profile?.startsWith("-")) {
   const { env } = await import("./commands/env.ts")

@@ -70,6 +70,7 @@ function mainPage(commands: readonly CommandEntry[]): string {
 const variables = [
   ["CREDD_HOME", "A folder for settings, state and socket together."],
   ["AWS_PROFILE", "The profile of commands that name none."],
+  ["CREDD_PLAIN", "As --plain, which every command takes: no bars, colours or redrawing, words instead."],
   ["NO_COLOR", "No colour, on a terminal either."],
 ] as const
 

@@ -86,9 +86,14 @@ export interface Paint {
   red(text: string): string
 }
 
+interface PaintOptions {
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly isPlain: boolean
+}
+
 /** Colour only where a person looks at a terminal, and never with NO_COLOR. */
-export function paint(stream: Stream, env: Readonly<Record<string, string | undefined>>): Paint {
-  const isOn = stream.isTTY === true && !env["NO_COLOR"] && env["TERM"] !== "dumb"
+export function paint(stream: Stream, { env, isPlain }: PaintOptions): Paint {
+  const isOn = stream.isTTY === true && !isPlain && !env["NO_COLOR"] && env["TERM"] !== "dumb"
   const style =
     (code: number, end: number) =>
     (text: string): string =>

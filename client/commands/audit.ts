@@ -43,7 +43,7 @@ export const audit: Command<AuditFlags> = async (context, flags) => {
   if (Number.isNaN(seconds)) throw usageWrong(`"${flags.since}" is not a time span`, "run: credd audit --since 1h")
   const from = new Date(context.now() - seconds * 1_000).toISOString()
   const { stdout } = context.process
-  const color = paint(stdout, context.env)
+  const color = paint(stdout, context)
   const reader = createReader(context)
 
   for (let isFirst = true; isFirst || flags.follow; isFirst = false) {
@@ -128,7 +128,7 @@ async function verify(context: Context, isJson: boolean): Promise<number> {
   if (isJson) {
     io.stdout.write(`${JSON.stringify({ isWhole, lines, files: numbers.length, first, last, findings }, null, 2)}\n`)
   } else {
-    const color = paint(io.stdout, context.env)
+    const color = paint(io.stdout, context)
     for (const { file, line, text, isHarmless } of findings) {
       io.stdout.write(`${isHarmless ? "note" : color.red("damaged")}: ${file}:${line}: ${printable(text)}\n`)
     }

@@ -41,13 +41,13 @@ async function textFrom({ readLines, isInteractive }: Context, given: string | u
   return (await readLines(mostLines)).join("\n")
 }
 
-function summary({ process: { stdout }, env }: Context, decoded: DecodedMessage): string {
+function summary(context: Context, decoded: DecodedMessage): string {
   const { principal = "?", action = "?", resource = "?", statements } = decoded
   return table([
     ["who", principal],
     ["action", action],
     ["resource", resource],
-    ["verdict", verdict(decoded, paint(stdout, env))],
+    ["verdict", verdict(decoded, paint(context.process.stdout, context))],
     ...statements.map((each) => ["statement", oneLine(each)]),
   ])
 }

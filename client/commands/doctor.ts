@@ -3,7 +3,7 @@ import type { Command } from "../app.ts"
 import type { Context } from "../context.ts"
 import { examine } from "../doctor/examine.ts"
 import type { Finding, Mend } from "../doctor/finding.ts"
-import { identitiesOf } from "../doctor/identities.ts"
+import { identitiesOf, type Identities } from "../doctor/identities.ts"
 import { json as asJson, page } from "../doctor/report.ts"
 import { usageWrong } from "../failure.ts"
 import { note, paint } from "../output.ts"
@@ -22,15 +22,22 @@ export const doctor: Command<DoctorFlags> = async (context, flags) => {
   if (flags.fix && !flags.yes && !context.isInteractive) {
     throw usageWrong("--fix asks before each change, and nobody is there", "run: credd doctor --fix --yes")
   }
-  const { visit, findings } = await examine(context, flags.identity)
-  const identities = flags.identity ? await identitiesOf(visit) : undefined
+  const { visit, findings, identities } = await context.working("looking around", () => look(context, flags.identity))
   stdout.write(
     flags.json
       ? asJson(findings, visit, identities)
-      : page(findings, visit, identities, { stdout, color: paint(stdout, context.env) }),
+      : page(findings, visit, identities, { stdout, color: paint(stdout, context) }),
   )
   const left = flags.fix ? await mended(context, findings, flags.yes) : findings
   return left.some(({ level }) => level === "problem") ? 1 : 0
+}
+
+async function look(
+  context: Context,
+  isIdentified: boolean,
+): Promise<Awaited<ReturnType<typeof examine>> & { readonly identities: Identities | undefined }> {
+  const found = await examine(context, isIdentified)
+  return { ...found, identities: isIdentified ? await identitiesOf(found.visit) : undefined }
 }
 
 /** Mends what can be, each after a yes; gives what is found after that. */

@@ -23,11 +23,11 @@ export const status: Command<StatusFlags> = async (context, flags) => {
     throw usageWrong("--json, --short and --watch exclude each other", "run: credd status")
   }
   const { stdout } = context.process
-  if (flags.watch) return await watch(context)
+  if (flags.watch) return context.isPlain ? await tell(context) : await watch(context)
   if (flags.short) stdout.write(await oneLine(context))
   else {
     const answer = await context.daemon("GET /status", {})
-    stdout.write(flags.json ? `${JSON.stringify(answer, null, 2)}\n` : page(context, answer))
+    stdout.write(flags.json ? `${JSON.stringify(answer, null, 2)}\n` : await page(context, answer))
   }
   return 0
 }
@@ -61,9 +61,20 @@ async function watch(context: Context): Promise<never> {
   }
 }
 
+/** Says what is new, and never draws over what was said; times left count as new by the minute. */
+async function tell(context: Context): Promise<never> {
+  for (let before: readonly string[] = []; ;) {
+    const lines = (await currentPage(context)).trimEnd().split("\n")
+    const said = new Set(before)
+    for (const line of lines) if (!said.has(line)) context.process.stdout.write(`${line}\n`)
+    before = lines
+    await context.pause(watchMs)
+  }
+}
+
 async function currentPage(context: Context): Promise<string> {
   try {
-    return page(context, await context.daemon("GET /status", {}))
+    return await page(context, await context.daemon("GET /status", {}))
   } catch (error) {
     // The daemon may come back: what watches it waits for that.
     if (error instanceof Failure) return `${error.message}; waiting for it`
@@ -71,9 +82,14 @@ async function currentPage(context: Context): Promise<string> {
   }
 }
 
-function page(context: Context, { daemon, sessions, profiles, warnings }: Status): string {
+async function page(context: Context, answer: Status): Promise<string> {
+  if (context.isPlain) {
+    const { statusInWords } = await import("../status-words.ts")
+    return `${statusInWords(answer, context.now()).join("\n")}\n`
+  }
+  const { daemon, sessions, profiles, warnings } = answer
   const { stdout } = context.process
-  const color = paint(stdout, context.env)
+  const color = paint(stdout, context)
   const width = Math.max(40, Math.min(stdout.columns ?? 80, 120))
   const names = [...profiles.map(({ name }) => name), ...sessions.map(({ sourceProfile }) => sourceProfile)]
   const nameWidth = Math.min(Math.max(...names.map((name) => name.length), 8), Math.floor(width / 3))

@@ -54,6 +54,7 @@ export interface Options {
   readonly browser?: (url: string) => unknown
   readonly columns?: number
   readonly isTerminal?: boolean
+  readonly isPlain?: boolean
   readonly rows?: number
   /** After so many pauses comes Ctrl-C. */
   readonly pauses?: number
@@ -134,6 +135,8 @@ export async function credd(args: readonly string[], options: Options = {}): Pro
       return options.child ?? 0
     },
     files: memoryFiles(held),
+    isPlain: options.isPlain === true,
+    working: async (_, work) => await work(),
     isInteractive: typed !== undefined,
     readLines: async (count) => stdin.split("\n").slice(0, count),
     askInWindow: async ({ message }) => {
