@@ -4,8 +4,16 @@ import { Writable } from "node:stream"
 import type { Question } from "./context.ts"
 import { interrupted } from "./failure.ts"
 
+/** What was pasted beyond the end of a line: for the next question. */
+const ahead: string[] = []
+
 export async function askPlainly({ message, isSecret }: Question): Promise<string> {
-  process.stderr.write(`${message}${isSecret ? " (what you type is not shown)" : ""} `)
+  process.stderr.write(`${message.replace(/:$/, "")}${isSecret ? " (what you type is not shown)" : ""}: `)
+  const pasted = ahead.shift()
+  if (pasted !== undefined) {
+    process.stderr.write("\n")
+    return pasted
+  }
   // With a terminal of its own, readline echoes what is typed; into nothing, if it is a secret.
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() })
   const lines = createInterface({
@@ -15,7 +23,11 @@ export async function askPlainly({ message, isSecret }: Question): Promise<strin
   })
   try {
     return await new Promise((resolve, reject) => {
-      lines.once("line", resolve)
+      lines.once("line", (line) => {
+        lines.on("line", (next) => ahead.push(next))
+        // What came in the same breath is read by then.
+        setImmediate(() => resolve(line))
+      })
       lines.once("SIGINT", () => reject(interrupted()))
       lines.once("close", () => reject(interrupted()))
     })
