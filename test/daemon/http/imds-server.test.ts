@@ -1,6 +1,7 @@
 import type { Socket } from "node:net"
 import { connect } from "node:net"
 import { once } from "node:events"
+import { fc, test } from "@fast-check/vitest"
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest"
 import { listenOnPort } from "../../../daemon/adapters/listen.ts"
 import { hostsOf } from "../../../daemon/http/guards.ts"
@@ -46,11 +47,14 @@ beforeEach(() => {
   mayAsk.mockReset().mockResolvedValue(true)
 })
 
-/** Sends bytes as they are and reads until the server closes. */
-async function raw(bytes: string | Buffer): Promise<string> {
+/** Sends bytes as they are (and no more, if they are the last) and reads until the server closes. */
+async function raw(bytes: string | Buffer, isLast = false): Promise<string> {
   return await new Promise((resolve) => {
     let text = ""
-    const socket = connect({ host: "127.0.0.1", port }, () => socket.write(bytes))
+    const socket = connect({ host: "127.0.0.1", port, allowHalfOpen: true }, () => {
+      socket.write(bytes)
+      if (isLast) socket.end()
+    })
     const done = (): void => {
       socket.destroy()
       resolve(text)
@@ -144,6 +148,41 @@ describe("the metadata server on a raw socket", () => {
 
     expect((await raw(two)).match(/HTTP\/1\.1 200/g)).toHaveLength(2)
     expect(mayAsk).toHaveBeenCalledTimes(1)
+  })
+})
+
+describe("whatever comes in on the metadata port", () => {
+  const lines = fc.constantFrom(
+    "GET /latest/meta-data/iam/security-credentials/credd-dev HTTP/1.1",
+    "HEAD /latest/dynamic/instance-identity/document HTTP/1.1",
+    "GET //latest/api/token HTTP/1.1",
+    "POST /latest/api/token HTTP/1.1",
+    "X-aws-ec2-metadata-token: 99999999999.AAAA",
+    "X-aws-ec2-metadata-token:",
+    "X-aws-ec2-metadata-token-ttl-seconds: 60",
+    "Host: 127.0.0.1",
+    "Content-Length: 5",
+    "Transfer-Encoding: chunked",
+    "",
+    "hello",
+  )
+  const requests = fc.array(fc.oneof(lines, fc.string({ unit: "binary", maxLength: 40 })), { maxLength: 8 })
+
+  test.prop(
+    [
+      fc.oneof(
+        requests.map((each) => `${each.join("\r\n")}\r\n\r\n`),
+        fc.uint8Array({ maxLength: 300 }),
+      ),
+    ],
+    {
+      numRuns: 300,
+    },
+  )("gets no credentials without a token, and the next caller is served", async (bytes) => {
+    const answer = await raw(Buffer.from(bytes), true)
+
+    expect(answer).not.toMatch(/HTTP\/1\.1 200|SecretAccessKey/)
+    expect(statusOf(await raw(put(ttl)))).toBe(200)
   })
 })
 
