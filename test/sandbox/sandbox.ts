@@ -27,6 +27,8 @@ export interface Sandbox {
   mfaCode(userName: string, stepsAhead?: number): string
   /** A code of this user's that has not been taken, and how long until it will be. */
   nextUnusedCode(userName: string): UnusedCode
+  /** The policies that narrow a key that was given out, a list for each layer; empty for one that may do all. */
+  policiesOf(accessKeyId: string): readonly (readonly string[])[]
   /** An encoded authorization message that DecodeAuthorizationMessage will know. */
   mintAuthorizationMessage(document: object): string
   /** A user's access keys as IAM has them now. */
@@ -85,6 +87,8 @@ export async function startSandbox({
       const { serial, totpSecret } = mfaOf(world, userName)
       return nextUnusedCode(totpSecret, clock(), (step) => state.codes.isTaken(serial, step))
     },
+    policiesOf: (accessKeyId) =>
+      state.issued.get(accessKeyId)?.principal.limits.layers.map((layer) => layer.map(({ text }) => text)) ?? [],
     mintAuthorizationMessage: (document) => mint(state, document),
     accessKeys: (userName) =>
       [...state.accessKeys]
