@@ -27,8 +27,8 @@ const passedOn: readonly NodeJS.Signals[] = [
   "SIGIO",
   ...(process.platform === "linux" ? (["SIGPWR"] as const) : []),
 ]
-/** Whoever continues a process group does not continue all of it in one instant. */
-const settleMs = 25
+/** Node tells of a child's end, not of its stop: that is looked for. */
+const lookMs = 300
 
 /** Its exit status, 128 and the signal's number where a signal ended it. Throws when it cannot be started. */
 export async function runChild({ command, args, env }: ChildCommand): Promise<number> {
@@ -50,18 +50,15 @@ function passSignals(child: ChildProcess): () => void {
   const pass = (signal: NodeJS.Signals): void => {
     if (!fromTerminal.has(signal) || !isForeground()) child.kill(signal)
   }
-  const follow = (): void => {
-    setTimeout(() => stopWith(child), settleMs).unref()
-  }
   for (const signal of passedOn) process.on(signal, pass)
-  process.on("SIGCHLD", follow)
+  const looking = isatty(0) ? setInterval(() => stopWith(child), lookMs) : undefined
   return () => {
     for (const signal of passedOn) process.off(signal, pass)
-    process.off("SIGCHLD", follow)
+    clearInterval(looking)
   }
 }
 
-/** A command that stops itself (`less` and `vim` do, on Ctrl-Z) gives the terminal back to the shell only if we stop, too. */
+/** A command that stops itself (`less` does, on Ctrl-Z) gives the terminal back to the shell only if we stop, too. */
 function stopWith({ pid, exitCode, signalCode }: ChildProcess): void {
   if (pid === undefined || exitCode !== null || signalCode !== null) return
   if (statOf(pid)?.[0] === "T") process.kill(process.pid, "SIGSTOP")

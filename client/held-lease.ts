@@ -16,6 +16,8 @@ const retryMs = 1_000
 const maxAnswerBytes = 1_048_576
 
 export async function holdLease(socket: string, asked: Asked): Promise<HeldLease> {
+  // Node would open a debugger on it, to every user of this machine: not in a process that holds a token.
+  process.on("SIGUSR1", () => undefined)
   let isClosed = false
   let connection = await opened(socket, asked)
   const { made } = connection

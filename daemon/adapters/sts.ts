@@ -179,6 +179,7 @@ const endpointSettings = "AWS_ENDPOINT_URL_STS, AWS_ENDPOINT_URL and endpoint_ur
 
 /** What AWS has against the policies themselves; undefined where it said something else. */
 function policyProblem(error: unknown): CreddError | undefined {
+  if (isNamed(error, "ValidationError")) return scopeRefused(`AWS says: ${saidBy(error)}`, undefined, error)
   if (isNamed(error, "MalformedPolicyDocumentException") || isNamed(error, "MalformedPolicyDocument")) {
     return scopeRefused(`AWS calls the policy malformed: ${saidBy(error)}`, undefined, error)
   }

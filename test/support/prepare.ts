@@ -13,6 +13,7 @@ const needed: Readonly<Record<string, string>> = {
   mandoc: "mandoc",
   "pinentry-tty": "pinentry-tty",
   tmux: "tmux",
+  vim: "vim",
   "systemd-socket-activate": "systemd",
   zsh: "zsh",
 }
