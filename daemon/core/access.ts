@@ -7,6 +7,8 @@ import { scopeKey, whole, type NarrowScope, type Scope } from "./scope.ts"
 export interface Access {
   /** Credentials are kept under it: equal for leases that share them, and empty for those that nothing sets apart. */
   readonly key: string
+  /** Other leases may live on what this one was given. */
+  readonly isShared: boolean
   readonly scope: Scope
   /** Of the scope; undefined where it is whole. */
   readonly scopeKey: string | undefined
@@ -21,6 +23,7 @@ export interface Access {
 /** The lease `shell`'s, and everything's that asks without a lease. */
 export const wholeAccess: Access = {
   key: "",
+  isShared: true,
   scope: whole,
   scopeKey: undefined,
   end: undefined,
@@ -46,6 +49,7 @@ function makeAccess(lease: Lease): Access {
   return {
     // A thousand runs of one command have one role session, not a thousand.
     key: isShared ? `exec ${label}` : id,
+    isShared,
     scope,
     scopeKey: scope.kind === "whole" ? undefined : scopeKey(scope),
     end: expiration,

@@ -250,7 +250,7 @@ export function createRoles({ clock, sts, sessions, outside, log, random }: Role
       for (const [key, { profile }] of inUse) if (sourceProfiles.has(profile.sourceProfile)) inUse.delete(key)
     },
     forgetAccess(access) {
-      if (access.key === "") return
+      if (access.isShared) return
       for (const [key, { access: of }] of inUse) if (of === access) inUse.delete(key)
     },
     sessionChanged(sourceProfile) {

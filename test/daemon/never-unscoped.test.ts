@@ -15,6 +15,7 @@ import { readOnlyPolicy } from "../../daemon/core/read-only-policy.ts"
 import type { Scope } from "../../daemon/core/scope.ts"
 import { fakeClock, hours, minutes } from "../fakes/clock.ts"
 import { someAccessKey } from "../fakes/credentials.ts"
+import { fakeIam } from "../fakes/iam.ts"
 import { fakeLog } from "../fakes/log.ts"
 import { fakeProfileSource } from "../fakes/profile-source.ts"
 import type { Fault, Misbehaviour } from "../sandbox/faults.ts"
@@ -61,6 +62,7 @@ async function setup(scope: Scope) {
   const broker = createBroker({
     clock,
     sts,
+    iam: fakeIam(clock, someAccessKey),
     store,
     log: fakeLog(),
     notify: () => undefined,

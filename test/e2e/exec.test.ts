@@ -216,7 +216,7 @@ describe("credd exec", () => {
     const inner =
       'echo $AWS_CONTAINER_CREDENTIALS_FULL_URI; "$0" "$1" exec acme -- sh -c \'echo $AWS_CONTAINER_CREDENTIALS_FULL_URI; exit 5\''
 
-    const { status, stdout } = await box.run(["exec", "dev", "--", "sh", "-c", `${inner}`, process.execPath, credd])
+    const { status, stdout } = await box.run(["exec", "dev", "--", "sh", "-c", inner, process.execPath, credd])
 
     expect([
       status,
@@ -272,22 +272,22 @@ describe("credd exec", () => {
   )
 })
 
-describe("credd exec in a terminal", () => {
-  async function shell(box: Installation): Promise<Terminal> {
-    const terminal = await openTerminal(["bash", "--norc", "--noprofile"], {
-      env: { ...box.env, PS1: "$ ", HISTFILE: "" },
-    })
-    await terminal.shows("$")
-    await terminal.type(`PS1='ready> '; credd() { "${process.execPath}" "${credd}" "$@"; }`)
-    await terminal.press("Enter")
-    await terminal.shows("ready>")
-    return terminal
-  }
-  const run = async (terminal: Terminal, line: string): Promise<void> => {
-    await terminal.type(line)
-    await terminal.press("Enter")
-  }
+async function shell(box: Installation): Promise<Terminal> {
+  const terminal = await openTerminal(["bash", "--norc", "--noprofile"], {
+    env: { ...box.env, PS1: "$ ", HISTFILE: "" },
+  })
+  await terminal.shows("$")
+  await terminal.type(`PS1='ready> '; credd() { "${process.execPath}" "${credd}" "$@"; }`)
+  await terminal.press("Enter")
+  await terminal.shows("ready>")
+  return terminal
+}
+async function run(terminal: Terminal, line: string): Promise<void> {
+  await terminal.type(line)
+  await terminal.press("Enter")
+}
 
+describe("credd exec in a terminal", () => {
   it("gives Ctrl-C to the command once, and to the shell its status", async () => {
     const box = await signedIn()
     const terminal = await shell(box)

@@ -199,23 +199,23 @@ role_session_name = alice@example.com
   })
 })
 
+async function cli(box: Installation, args: readonly string[], env: Readonly<Record<string, string>>) {
+  const places = { AWS_ENDPOINT_URL_STS: box.sandbox.url, AWS_ENDPOINT_URL_DYNAMODB: box.sandbox.url }
+  return await aws(args, {
+    AWS_REGION: "eu-west-1",
+    AWS_DEFAULT_REGION: "eu-west-1",
+    HOME: box.home,
+    ...places,
+    ...env,
+  })
+}
+
 describe("a scope", () => {
   beforeEach(({ skip }) => skip(isPythonMissing, pythonMissing))
 
   const item = ["--table-name", "things", "--output", "json"]
   const read = ["dynamodb", "get-item", "--key", '{"id":{"S":"1"}}', ...item]
   const write = ["dynamodb", "put-item", "--item", '{"id":{"S":"2"}}', ...item]
-
-  async function cli(box: Installation, args: readonly string[], env: Readonly<Record<string, string>>) {
-    const places = { AWS_ENDPOINT_URL_STS: box.sandbox.url, AWS_ENDPOINT_URL_DYNAMODB: box.sandbox.url }
-    return await aws(args, {
-      AWS_REGION: "eu-west-1",
-      AWS_DEFAULT_REGION: "eu-west-1",
-      HOME: box.home,
-      ...places,
-      ...env,
-    })
-  }
 
   it.each([
     ["read-only, of an MFA session", "acme", ["--read-only"]],

@@ -17,6 +17,14 @@ function lease(changes: Partial<Lease>): Lease {
   return { id: "1", name: "agent", profiles: ["dev"], scope: readOnly, createdAt: 0, tokenHash: "", ...changes }
 }
 
+function accessTo(scope: Scope): Access {
+  return accessOf(lease({ scope }))
+}
+
+function keyOfRun(pid: number, scope: Scope): string {
+  return accessOf(lease({ id: String(pid), name: `make-${pid}`, pid, scope })).key
+}
+
 function setup(changes: Partial<Lease> = {}, lifeMs = 12 * hours) {
   const clock = fakeClock()
   const sts = fakeSts(clock)
@@ -141,11 +149,10 @@ describe(narrowing.name, () => {
 
 describe(served.name, () => {
   const credentials = someCredentials(0)
-  const access = (scope: Scope): Access => accessOf(lease({ scope }))
 
   it.each<[string, Credentials, Access]>([
-    ["the whole session for a scoped lease", credentials, access(readOnly)],
-    ["another scope's", { ...credentials, scopedTo: scopeKey(arns) }, access(readOnly)],
+    ["the whole session for a scoped lease", credentials, accessTo(readOnly)],
+    ["another scope's", { ...credentials, scopedTo: scopeKey(arns) }, accessTo(readOnly)],
     ["narrowed ones for the shell", { ...credentials, scopedTo: scopeKey(readOnly) }, wholeAccess],
   ])("lets no credentials out that are not the lease's: %s", (_, wrong, of) => {
     expect(() => served(wrong, of)).toThrow(expect.objectContaining({ code: "Internal" }))
@@ -154,11 +161,8 @@ describe(served.name, () => {
 
 describe(accessOf.name, () => {
   it("shares a role session between the runs of a command, and never a scope", () => {
-    const run = (pid: number, scope: Scope): string =>
-      accessOf(lease({ id: String(pid), name: `make-${pid}`, pid, scope })).key
-
-    expect(run(1, { kind: "whole" })).toBe(run(2, { kind: "whole" }))
-    expect(run(1, readOnly)).not.toBe(run(2, readOnly))
+    expect(keyOfRun(1, { kind: "whole" })).toBe(keyOfRun(2, { kind: "whole" }))
+    expect(keyOfRun(1, readOnly)).not.toBe(keyOfRun(2, readOnly))
   })
 
   it("names the role session after the lease, in STS's alphabet and length", () => {
