@@ -149,7 +149,7 @@ describe("credd doctor", () => {
     ["an AWS file that cannot be read", "aws-files", "problem", "mend that line", { files: { [`${aws}/config`]: "[default\n" } }],
     ["keys in plain text", "plain-keys", "warning", "credd import", { files: { [`${aws}/credentials`]: `[old]\n${keys("AKIAEXAMPLEALICE0001")}` } }],
     ["keys in a backup", "plain-keys", "warning", `delete ${aws}/credentials.bak, once you know that nothing needs it`, { files: { [`${aws}/credentials.bak`]: `[old]\n${keys("AKIAEXAMPLEALICE0001")}` } }],
-    ["a daemon of another version", "daemon-version", "warning", "systemctl --user restart credd   (or: kill 4711, and start it again)", { status: { daemon: { ...statusAnswer().daemon, version: "0.0.9" } } }],
+    ["a daemon of another version", "daemon-version", "warning", "credd service install   (or: kill 4711, and start it again)", { status: { daemon: { ...statusAnswer().daemon, version: "0.0.9" } } }],
     ["a locked store and no session", "store-locked", "problem", "credd unlock", { status: { daemon: { ...statusAnswer().daemon, version, storeState: "locked" } } }],
     ["a keychain that cannot be reached", "store-unavailable", "problem", 'choose another store: store = "file" in config.toml; see credd config', { status: { daemon: { ...statusAnswer().daemon, version, store: "keychain", storeState: "unavailable" } } }],
     ["a clock that is a minute slow", "clock", "warning", "sudo timedatectl set-ntp true", { status: { daemon: { ...statusAnswer().daemon, version, clockOffsetMs: 60_000 } } }],

@@ -92,6 +92,7 @@ export const samples: Samples = {
   consoleNotInPartition: ["aws-iso"],
   consoleRefused: ["the session has ended"],
   settingsInvalid: ["/home/alice/.config/credd/config.toml:3", "port must be a number"],
+  notStarted: [],
   configMalformed: ["/home/alice/.aws/config", 12, "section [profile dev] is there twice"],
   portTaken: [9912, "python3 (pid 77, user id 1000)"],
   alreadyRunning: [4711],

@@ -6,7 +6,8 @@ export interface Scene {
   /** What is shown, as the end of "credd …": the heading in the transcript. */
   readonly title: string
   readonly args: readonly string[]
-  readonly around?: Options
+  /** A function where something in it changes while the command runs. */
+  readonly around?: Options | (() => Options)
   /** Runs the built program, with these variables alone: for what fakes cannot stand in for. */
   readonly real?: Readonly<Record<string, string>>
 }
@@ -15,19 +16,26 @@ type Shown = Pick<Outcome, "stdout" | "stderr"> & { readonly status: number | nu
 
 export async function transcriptOf(scenes: readonly Scene[]): Promise<string> {
   const parts: string[] = []
-  for (const scene of scenes) parts.push(transcript(scene, await outcome(scene)))
+  for (const scene of scenes) {
+    const around = typeof scene.around === "function" ? scene.around() : scene.around
+    parts.push(transcript(scene, around, await outcome(scene, around)))
+  }
   return parts.join("\n")
 }
 
-async function outcome({ args, around, real }: Scene): Promise<Shown> {
+async function outcome({ args, real }: Scene, around: Options | undefined): Promise<Shown> {
   return real === undefined ? await credd(args, around) : await runCredd(args, { env: real })
 }
 
-function transcript({ title, args, around, real }: Scene, { status, stdout, stderr, asked = [] }: Shown): string {
+function transcript(
+  { title, args, real }: Scene,
+  around: Options | undefined,
+  { status, stdout, stderr, asked = [] }: Shown,
+): string {
   const env = Object.entries(around?.env ?? real ?? {}).map(([name, value]) => `${name}=${quoted(value)} `)
   return [
     `# ${title}`,
-    `$ ${env.join("")}${["credd", ...args.map(quoted)].join(" ")}`,
+    `$ ${env.join("")}${["credd", ...args.map(quoted), ...rest(around)].join(" ")}`,
     `exit status ${status}`,
     ...asked.map((question) => `asked: ${question}`),
     ...block("stdout", stdout),
@@ -50,4 +58,8 @@ function block(name: string, text: string): readonly string[] {
 
 function quoted(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word}'`
+}
+
+function rest(around: Options | undefined): readonly string[] {
+  return around?.rest === undefined ? [] : ["--", ...around.rest.map(quoted)]
 }

@@ -2,11 +2,21 @@
  * What each command says, on its good day and on a bad one. A new command: add its words here with a scene or two, then
  * write its file with `npx vitest run test/transcripts -u`, and read what was written.
  */
-import type { Status } from "../../daemon/api.ts"
+import { readFileSync } from "node:fs"
+import type { LeaseStatus, MadeLease, Status } from "../../daemon/api.ts"
 import { hashOf } from "../../daemon/audit-trail.ts"
 import { version } from "../../daemon/version.ts"
 import type { Machine } from "../../client/machine.ts"
-import { endpointFiles, home, refuse, statusAnswer, token, type Handlers } from "../client/fake-context.ts"
+import type { Host } from "../../client/service/host.ts"
+import {
+  endpointFiles,
+  home,
+  refuse,
+  statusAnswer,
+  token,
+  type Handlers,
+  type Options,
+} from "../client/fake-context.ts"
 import type { Scene } from "./scene.ts"
 
 const alice = { accountId: "123456789012", arn: "arn:aws:iam::123456789012:user/alice", userId: "AIDAEXAMPLE" }
@@ -149,6 +159,79 @@ const forgotten = {
   AWS_SECRET_ACCESS_KEY: "EXAMPLEsecretOfAliceNotARealOne000000001",
 }
 
+const lease: LeaseStatus = {
+  id: "0123456789abcdef",
+  name: "agent",
+  profiles: ["dev"],
+  scope: { kind: "read-only" },
+  createdAt: "2026-11-23T10:00:00Z",
+  expiration: "2026-11-23T11:00:00Z",
+  lastUsedAt: "2026-11-23T09:58:00Z",
+}
+const made: MadeLease = {
+  lease,
+  token: "EXAMPLE-token",
+  profiles: [{ profile: "dev", fullUri: uri("dev"), region: "eu-west-1" }],
+  warnings: [],
+}
+const leases: Handlers = {
+  "POST /leases": ({ replace }) =>
+    replace
+      ? made
+      : refuse({
+          code: "LeaseExists",
+          message: 'there is a lease "agent" already',
+          hint: "add --replace to end it, or run: credd lease revoke agent",
+        }),
+  "GET /leases": () => ({ leases: [lease] }),
+  "DELETE /leases": () => ({ revoked: ["agent"] }),
+}
+
+/** A machine with systemd, whose daemon runs once it was started. */
+function withSystemd(isRunning: boolean): () => Options {
+  return () => {
+    let pid = isRunning ? 4711 : 0
+    const host: Host = {
+      platform: "linux",
+      uid: 1000,
+      user: "alice",
+      home: "/home/alice",
+      node: "/usr/bin/node",
+      package: "/usr/lib/node_modules/credd",
+      exists: () => false,
+      makeFolder: () => undefined,
+      removeAll: () => undefined,
+      async run(_, args) {
+        const line = args.join(" ")
+        if (/\bstart credd|restart credd/.test(line)) pid = 4711
+        if (line.includes("disable --now")) pid = 0
+        const unit = `LoadState=${pid === 0 ? "not-found" : "loaded"}\nUnitFileState=enabled\nMainPID=${pid}\n`
+        return {
+          status: line.includes("is-active") ? 3 : 0,
+          stdout: line.includes("show credd") ? unit : "",
+          stderr: "",
+        }
+      },
+      show: async () => 0,
+    }
+    const units = ["credd.socket", "credd.service", "strict.conf"].map((name) => [
+      `${host.package}/systemd/${name}`,
+      readFileSync(new URL(`../../systemd/${name}`, import.meta.url), "utf8"),
+    ])
+    const service: Handlers = {
+      "GET /status": () =>
+        pid === 0 ? refuse({ code: "DaemonNotRunning", message: "the credd daemon is not running" }) : status,
+    }
+    return {
+      host,
+      machine: { ...machine, holderOf: async () => undefined },
+      daemon: service,
+      files: Object.fromEntries(units) as Record<string, string>,
+      pauses: 50,
+    }
+  }
+}
+
 /** The words of a command to its scenes. */
 export const scenes: Readonly<Record<string, readonly Scene[]>> = {
   add: [
@@ -214,6 +297,11 @@ export const scenes: Readonly<Record<string, readonly Scene[]>> = {
     { title: "takes them away", args: ["env", "--unset"], around },
     { title: "proposes the profile that was meant", args: ["env", "dve"], around },
   ],
+  exec: [
+    { title: "ends as the command does", args: ["exec", "dev"], around: { ...around, rest: ["false"], held: () => made, child: 1 } },
+    { title: "wants the command after --", args: ["exec", "dev", "aws", "s3", "ls"], around },
+    { title: "has nobody to ask", args: ["exec", "dev"], around: { ...around, rest: ["aws"], held: () => refuse({ code: "DaemonNotRunning", message: "the credd daemon is not running", hint: "run: credd daemon" }) } },
+  ],
   "imds disable": [{ title: "ends it", args: ["imds", "disable", "dev"], around }],
   "imds enable": [{ title: "says where it is", args: ["imds", "enable", "dev"], around }],
   "imds list": [{ title: "lists the ports", args: ["imds", "list"], around }],
@@ -221,6 +309,19 @@ export const scenes: Readonly<Record<string, readonly Scene[]>> = {
     { title: "moves the keys", args: ["import"], around: { ...around, env: { HOME: "/home/alice" }, files: plainFile } },
     { title: "finds nothing", args: ["import"], around: { ...around, env: { HOME: "/home/alice" }, files: { "/home/alice/.aws/credentials": "" } } },
     { title: "finds no file", args: ["import"], around: { ...around, env: { HOME: "/home/alice" } } },
+  ],
+  "lease list": [{ title: "lists them", args: ["lease", "list"], around: { daemon: leases } }],
+  "lease new": [
+    { title: "prints the environment of one", args: ["lease", "new", "agent", "--profile", "dev", "--read-only", "--replace"], around: { daemon: leases } },
+    { title: "keeps a name for one", args: ["lease", "new", "agent", "--profile", "dev"], around: { daemon: leases } },
+  ],
+  "lease revoke": [
+    { title: "ends one", args: ["lease", "revoke", "agent"], around: { daemon: leases } },
+    { title: "wants a name", args: ["lease", "revoke"], around: { daemon: leases } },
+  ],
+  "lease show": [
+    { title: "shows one", args: ["lease", "show", "agent"], around: { daemon: leases } },
+    { title: "knows the others", args: ["lease", "show", "agnet"], around: { daemon: leases } },
   ],
   lock: [{ title: "forgets everything", args: ["lock"], around }],
   login: [
@@ -250,9 +351,17 @@ export const scenes: Readonly<Record<string, readonly Scene[]>> = {
     { title: "takes a no", args: ["remove", "acme"], around: { ...around, typed: ["n"] } },
     { title: "needs a yes", args: ["remove", "acme"], around },
   ],
+  "service install": [{ title: "installs it, and waits for its answer", args: ["service", "install"], around: withSystemd(false) }],
+  "service logs": [{ title: "leaves the showing to systemd", args: ["service", "logs"], around: withSystemd(true) }],
+  "service status": [
+    { title: "tells of one that runs", args: ["service", "status"], around: withSystemd(true) },
+    { title: "tells of none", args: ["service", "status"], around: withSystemd(false) },
+  ],
+  "service uninstall": [{ title: "takes it away, and leaves what is yours", args: ["service", "uninstall"], around: withSystemd(true) }],
   status: [
     { title: "shows all", args: ["status"], around },
     { title: "fits a prompt", args: ["status", "--short"], around },
+    { title: "says it in words", args: ["status"], around: { ...around, isPlain: true } },
     { title: "says that there is no daemon", args: ["status"], around: down },
   ],
   unlock: [

@@ -40,7 +40,7 @@ export const otherVersion: Check = ({ status }) =>
           level: "warning",
           what: `the daemon is credd ${status.daemon.version}, this command ${version}`,
           why: "after an upgrade the old daemon runs on until it is started again",
-          fix: `systemctl --user restart credd   (or: kill ${status.daemon.pid}, and start it again)`,
+          fix: `credd service install   (or: kill ${status.daemon.pid}, and start it again)`,
         },
       ]
 
