@@ -312,9 +312,15 @@ export const routes = buildRouteMap({
       },
     }),
     import: command({
-      brief: "move access keys from ~/.aws/credentials into the keychain",
-      examples: ["credd import", "credd import acme --keep"],
-      parameters: { positional: manyProfiles, flags: { keep: flag("leave the keys in the file, too") } },
+      brief: "move access keys from ~/.aws/credentials, or another tool, into the keychain",
+      examples: ["credd import", "credd import acme --keep", "credd import --from aws-vault"],
+      parameters: {
+        positional: manyProfiles,
+        flags: {
+          from: value("credentials-file (as without it), aws-mfa or aws-vault", "source"),
+          keep: flag("leave the keys in the file, too"),
+        },
+      },
       load: async () => (await import("./commands/import.ts")).importKeys,
     }),
     lease: buildRouteMap({

@@ -56,8 +56,8 @@ export interface Context {
   readonly host: () => Promise<Host>
   /** For `credd doctor`: what it looks at beyond the files. */
   readonly machine: () => Promise<Machine>
-  /** Runs a command of the user's (`mfa_process`) and gives its output. */
-  readonly runShell: (command: string) => Promise<string>
+  /** Runs a command of the user's (`mfa_process`, `aws-vault`) and gives its output; throws what `failed` says. */
+  readonly runShell: (command: string, failed: (how: string) => Error) => Promise<string>
 }
 
 export interface HeldLease {
@@ -130,7 +130,7 @@ export function processContext(rest: readonly string[] = [], plainly = false): C
     openBrowser: async (url) => await (await import("./browser.ts")).openBrowser(url),
     host: async () => (await import("./service/host.ts")).realHost(),
     machine: async () => (await import("./machine.ts")).realMachine,
-    runShell: async (command) => await (await import("./run-shell.ts")).runShell(command),
+    runShell: async (command, failed) => await (await import("./run-shell.ts")).runShell(command, failed),
   }
 }
 

@@ -54,12 +54,33 @@ export function findKeys(text: string): {
   return { keys, unclear }
 }
 
+/** One plain value of a section; undefined where there is none, or more than one. */
+export function valueIn(text: string, profile: string, name: string): string | undefined {
+  const [found, ...more] = parse(text).properties.filter((each) => each.profile === profile && each.name === name)
+  return found?.parts.length === 1 && more.length === 0 ? found.parts[0] : undefined
+}
+
+/** The sections that hold temporary credentials. */
+export function temporarySections(text: string): ReadonlySet<string> {
+  const { properties } = parse(text)
+  return new Set(properties.filter(({ name }) => temporaryNames.includes(name)).map(({ profile }) => profile))
+}
+
 /** Takes the lines of the two keys out of these sections, and nothing else. */
 export function withoutKeys(text: string, profiles: ReadonlySet<string>): string {
+  return without(text, profiles, [idName, secretName])
+}
+
+/** Takes the lines of temporary credentials out, as tools write them. */
+export function withoutTemporary(text: string, profiles: ReadonlySet<string>): string {
+  return without(text, profiles, [idName, secretName, ...temporaryNames, "expiration"])
+}
+
+function without(text: string, profiles: ReadonlySet<string>, names: readonly string[]): string {
   const { lines, properties } = parse(text)
   const gone = new Set(
     properties
-      .filter(({ profile, name }) => profiles.has(profile) && (name === idName || name === secretName))
+      .filter(({ profile, name }) => profiles.has(profile) && names.includes(name))
       .flatMap((property) => property.lines),
   )
   return lines.filter((_, index) => !gone.has(index)).join("")

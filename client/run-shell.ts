@@ -1,8 +1,8 @@
-/** Runs the user's `mfa_process`; what it says on stderr ("touch your key") goes straight to the person. */
+/** Runs a command of the user's (`mfa_process`, `aws-vault`); what it says on stderr ("touch your key") goes straight to the person. */
 import { spawn } from "node:child_process"
-import { Failure } from "./failure.ts"
 
-export async function runShell(command: string): Promise<string> {
+/** `failed` words the error of a command that ends with anything but 0. */
+export async function runShell(command: string, failed: (how: string) => Error): Promise<string> {
   return await new Promise((resolve, reject) => {
     // What a script sent on stdin was read already, and is not for this command.
     const stdin = process.stdin.isTTY ? "inherit" : "ignore"
@@ -14,14 +14,7 @@ export async function runShell(command: string): Promise<string> {
     child.once("error", reject)
     child.once("close", (status, signal) => {
       if (status === 0) resolve(output.trim())
-      else
-        reject(
-          new Failure({
-            code: "MfaCodeMalformed",
-            message: `mfa_process ended with ${signal ?? `status ${status}`}`,
-            hint: "run the profile's mfa_process by hand",
-          }),
-        )
+      else reject(failed(signal ?? `status ${status}`))
     })
   })
 }

@@ -87,8 +87,16 @@ async function codeFrom(context: Context, { mfaSerial, mfaProcess }: LoginPlan):
       throw usageWrong("an MFA code is expected on standard input", "run: credd login --mfa-code CODE")
     }
   }
-  if (mfaProcess !== undefined) return await context.runShell(mfaProcess)
+  if (mfaProcess !== undefined) return await context.runShell(mfaProcess, mfaProcessFailed)
   return await context.ask({ message: `MFA code for ${mfaSerial}`, isSecret: false, isMfaCode: true })
+}
+
+function mfaProcessFailed(how: string): Failure {
+  return new Failure({
+    code: "MfaCodeMalformed",
+    message: `mfa_process ended with ${how}`,
+    hint: "run the profile's mfa_process by hand",
+  })
 }
 
 function few(names: readonly string[]): string {
