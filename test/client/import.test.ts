@@ -248,3 +248,122 @@ describe("credd import, as a real process", () => {
     ])
   })
 })
+
+describe("credd import --from aws-mfa", () => {
+  const made = "aws_access_key_id = ASIAFAKE\naws_secret_access_key = temporary\naws_session_token = fake-token\n"
+  const text = `[acme-long-term]
+${pairOf("acme")}aws_mfa_device = arn:aws:iam::123456789012:mfa/alice
+
+[acme]
+assumed_role = False
+${made}aws_security_token = fake-token
+expiration = 2026-11-23 22:00:00
+region = eu-west-1
+
+[other]
+${pairOf("other")}`
+
+  it("takes the key of x-long-term for x with its device, and what aws-mfa made out of the file", async () => {
+    const { status, stderr, files, calls } = await credd(["import", "--from", "aws-mfa"], {
+      env,
+      files: { [path]: text },
+      daemon: keeping(),
+    })
+
+    expect(status).toBe(0)
+    expect(calls.at(-1)?.body).toEqual({
+      profile: "acme",
+      accessKeyId: "AKIAFAKEACME",
+      secretAccessKey: secretOf("acme"),
+      mfaSerial: "arn:aws:iam::123456789012:mfa/alice",
+    })
+    expect(files.get(path)).toBe(
+      `[acme-long-term]\naws_mfa_device = arn:aws:iam::123456789012:mfa/alice\n\n[acme]\nassumed_role = False\nregion = eu-west-1\n\n[other]\n${pairOf("other")}`,
+    )
+    expect(stderr).toContain("next: credd login acme")
+  })
+
+  it("leaves all as it is with --keep, and for a key that AWS refuses", async () => {
+    const kept = await credd(["import", "--from", "aws-mfa", "--keep"], {
+      env,
+      files: { [path]: text },
+      daemon: keeping(),
+    })
+    const refused = await credd(["import", "--from", "aws-mfa"], {
+      env,
+      files: { [path]: text },
+      daemon: { ...keeping(), "POST /access-keys": () => refuse({ code: "AccessKeyRejected", message: "no" }) },
+    })
+
+    expect([kept.status, kept.files.get(path)]).toEqual([0, text])
+    expect([refused.status, refused.files.get(path)]).toEqual([1, text])
+  })
+
+  it("knows no profile that aws-mfa does not, and the plain import points to it", async () => {
+    const other = await credd(["import", "other", "--from", "aws-mfa"], {
+      env,
+      files: { [path]: text },
+      daemon: keeping(),
+    })
+    const plain = await credd(["import", "--keep"], { env, files: { [path]: text }, daemon: keeping() })
+
+    expect(other).toMatchObject({ status: 1, calls: [] })
+    expect(plain.stderr).toContain("credd import --from aws-mfa")
+  })
+})
+
+describe("credd import --from aws-vault", () => {
+  const json = (more: object = {}): string =>
+    JSON.stringify({ Version: 1, AccessKeyId: "AKIAFAKEACME", SecretAccessKey: secretOf("acme"), ...more })
+
+  it("asks aws-vault for each key, quotes names for the shell, and changes nothing there", async () => {
+    const commands: string[] = []
+    const { status, calls, stderr } = await credd(["import", "--from", "aws-vault"], {
+      env,
+      daemon: keeping("memory"),
+      shell(command) {
+        commands.push(command.replace(/^.* aws-vault /, ""))
+        return command.includes(" list ") ? "acme\n$(touch x)\n" : json()
+      },
+    })
+
+    expect(status).toBe(0)
+    expect(commands).toEqual([
+      "list --credentials",
+      "export --no-session --format=json -- acme",
+      "export --no-session --format=json -- '$(touch x)'",
+    ])
+    expect(calls.map(({ body }) => body)).toMatchObject([{ profile: "acme" }, { profile: "$(touch x)" }])
+    expect(stderr).toContain("aws-vault has them still; once all works: aws-vault remove acme")
+    expect(stderr).not.toContain(secretOf("acme"))
+  })
+
+  it.each([
+    ["temporary credentials", json({ SessionToken: "fake-token" })],
+    ["no JSON", `canary ${secretOf("acme")}`],
+    ["half a key", JSON.stringify({ AccessKeyId: "AKIAFAKEACME" })],
+  ])("takes %s for no key, and quotes nothing of it", async (_, output) => {
+    const { status, stderr, calls } = await credd(["import", "acme", "--from", "aws-vault"], {
+      env,
+      shell: (command) => (command.includes(" list ") ? "acme\nother\n" : output),
+    })
+
+    expect({ status, calls }).toEqual({ status: 1, calls: [] })
+    expect(stderr).toContain('left "acme" in aws-vault: aws-vault gives no long-lived access key for it')
+    expect(stderr).not.toContain(secretOf("acme"))
+  })
+
+  it("says so where there is no aws-vault, and of a source that is none", async () => {
+    const { home } = await controlServer(() => ({ body: {} }))
+
+    expect(
+      await runCredd(["import", "--from", "aws-vault"], { env: { CREDD_HOME: home, PATH: "/bin" } }),
+    ).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining(
+        "credd: error: there is no program aws-vault here\ncredd: hint: install it, or run: credd add PROFILE\n",
+      ),
+    })
+    expect(await credd(["import", "--from", "leapp"], {})).toMatchObject({ status: 2, calls: [] })
+  })
+})

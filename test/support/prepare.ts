@@ -11,6 +11,7 @@ const needed: Readonly<Record<string, string>> = {
   fish: "fish",
   man: "man-db",
   mandoc: "mandoc",
+  pass: "pass",
   "pinentry-tty": "pinentry-tty",
   tmux: "tmux",
   vim: "vim",
