@@ -68,6 +68,8 @@ export interface DaemonOptions {
 /** Runs until a signal ends it; answers with the exit status. Throws a CreddError when it cannot start. */
 export async function runDaemon({ isSupervised }: DaemonOptions, env: Env = process.env): Promise<number> {
   process.umask(0o077)
+  // A diagnostic report holds the whole environment.
+  Object.assign(process.report, { reportOnSignal: false, reportOnFatalError: false, reportOnUncaughtException: false })
   let started: Started | undefined
   // Before anything else, and not lost while the daemon starts: a signal without a handler ends the process.
   let isReloadWanted = false

@@ -1,8 +1,11 @@
 /** The real daemon and the real client, as processes, in a folder of their own. */
 import { spawn, type ChildProcess } from "node:child_process"
 import { chownSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { once } from "node:events"
+import { request, type IncomingMessage } from "node:http"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { text } from "node:stream/consumers"
 import { fileURLToPath } from "node:url"
 import { expect, onTestFinished, vi } from "vitest"
 import { startSandbox, type Sandbox, type SandboxOptions } from "../sandbox/sandbox.ts"
@@ -21,6 +24,8 @@ export interface Installation {
   readonly sandbox: Sandbox
   /** Runs `credd …` and waits for its end. */
   run(args: readonly string[], input?: string, more?: Readonly<Record<string, string>>): Promise<Ran>
+  /** Asks over the control socket, without a client's start: for tests that ask hundreds of times. */
+  ask(method: string, path: string): Promise<{ readonly status: number; readonly stdout: string }>
   /** Starts the daemon and waits until it answers. */
   start(): Promise<ChildProcess>
   /** Starts it and gives what it says when it does not come up. */
@@ -113,6 +118,11 @@ export async function install(
     env,
     sandbox,
     run,
+    async ask(method, path) {
+      const socketPath = join(env["CREDD_HOME"] ?? "", "credd.sock")
+      const [response] = (await once(request({ socketPath, method, path }).end(), "response")) as [IncomingMessage]
+      return { status: response.statusCode ?? 0, stdout: await text(response) }
+    },
     async start() {
       const child = daemon()
       await vi.waitFor(
