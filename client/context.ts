@@ -5,7 +5,6 @@ import { pathsFrom, type Paths } from "../daemon/paths.ts"
 import { errnoCode, realFiles, type Files } from "./files.ts"
 import type { Machine } from "./machine.ts"
 import type { Stream } from "./output.ts"
-import { patiently } from "./patience.ts"
 import type { Host } from "./service/host.ts"
 
 export type CallDaemon = <R extends ControlRoute>(
@@ -104,7 +103,11 @@ export function processContext(rest: readonly string[] = [], plainly = false): C
       return isExecutable(script) ? [script] : [node, script]
     },
     async daemon<R extends ControlRoute>(route: R, body: ControlRoutes[R]["body"]) {
-      const answer = (await import("./daemon-client.ts")).daemonClient(paths.socket)(route, body)
+      const [{ daemonClient }, { patiently }] = await Promise.all([
+        import("./daemon-client.ts"),
+        import("./patience.ts"),
+      ])
+      const answer = daemonClient(paths.socket)(route, body)
       return await patiently(answer, async () => (await import("./progress.ts")).waitingFor(route), progress)
     },
     readCredentials: async (uri, token) => await (await import("./data-plane.ts")).readCredentials(uri, token),
@@ -114,7 +117,7 @@ export function processContext(rest: readonly string[] = [], plainly = false): C
     runChild: async (command) => await (await import("./child.ts")).runChild(command),
     files: realFiles,
     isPlain,
-    working: async (what, work) => await patiently(work(), () => what, progress),
+    working: async (what, work) => await (await import("./patience.ts")).patiently(work(), () => what, progress),
     get isInteractive() {
       return process.stdin.isTTY && process.stderr.isTTY
     },
