@@ -246,7 +246,10 @@ describe("the daemon", () => {
 
     expect(await killed(child, "SIGTERM")).toBe(0)
     expect(existsSync(join(box.env["CREDD_HOME"] ?? "", "credd.sock"))).toBe(false)
-    expect(await box.run(["status"])).toMatchObject({ status: 3, stderr: expect.stringContaining("run: credd daemon") })
+    expect(await box.run(["status"])).toMatchObject({
+      status: 3,
+      stderr: expect.stringContaining("run: credd service install"),
+    })
   })
 
   it("serves what it holds through an outage of STS, and says that AWS cannot be reached for the rest", async () => {
@@ -357,7 +360,9 @@ describe("wrong input at the command line", () => {
     for (const args of [["status"], ["env", "dev"], ["login", "dev"], ["lock"]]) {
       expect(await box.run(args)).toMatchObject({
         status: 3,
-        stderr: expect.stringMatching(/^credd: error: the credd daemon is not running\ncredd: hint: run: credd daemon/),
+        stderr: expect.stringMatching(
+          /^credd: error: the credd daemon is not running\ncredd: hint: run: credd service install/,
+        ),
       })
     }
   })
