@@ -26,6 +26,7 @@ async function clientTimes({ home, env }: Installation): Promise<Row[]> {
   for (const [args, most] of [
     [["env", "dev"], 1.2],
     [["process", "dev"], 1.8],
+    [["exec", "dev", "--", "true"], 1.4],
     [["status"], 1.5],
     [["status", "--short"], 1.35],
   ] as const) {
