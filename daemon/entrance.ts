@@ -1,7 +1,7 @@
 /** Doors that may be open (a service manager opened them) before anything is behind them: whoever comes early waits. */
 import type { Server } from "node:http"
 import type { CredentialsApp } from "./http/credentials-app.ts"
-import { controlServer, credentialsServer, type Fetching, type OnRefused } from "./http/servers.ts"
+import { controlServer, credentialsServer, type Fetching, type MayAsk, type OnRefused } from "./http/servers.ts"
 
 export interface Entrance<App> {
   /** A server for one more socket. */
@@ -21,6 +21,7 @@ export function controlEntrance(): Entrance<Fetching> {
 export interface Credentials {
   readonly app: CredentialsApp
   readonly onRefused: OnRefused
+  readonly mayAsk: MayAsk
 }
 
 export function credentialsEntrance(): Entrance<Credentials> {
@@ -31,6 +32,7 @@ export function credentialsEntrance(): Entrance<Credentials> {
         // Without a promise once it is there: this is the path of every request.
         (request) => behind.now()?.app(request) ?? behind.come().then(async ({ app }) => await app(request)),
         (error, socket) => behind.now()?.onRefused(error, socket),
+        async (socket) => await (await behind.come()).mayAsk(socket),
       ),
     lead: behind.set,
   }

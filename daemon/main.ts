@@ -96,7 +96,7 @@ export async function runDaemon({ isSupervised }: DaemonOptions, env: Env = proc
   } catch (error) {
     if (!isSupervised || !(error instanceof CreddError)) throw error
     pinoLog("error", env).error("not_started", { message: error.message, hint: error.hint })
-    entrances.credentials.lead({ app: refusingCredentials, onRefused: () => undefined })
+    entrances.credentials.lead({ app: refusingCredentials, onRefused: () => undefined, mayAsk: () => true })
     entrances.control.lead(refusingControl(error))
     await Promise.race([signalled, new Promise((resolve) => setTimeout(resolve, refusingMs))])
     const { ports, control } = inherited
@@ -186,6 +186,7 @@ async function start({ settings, env, log, inherited, entrances }: StartOptions)
   entrances.credentials.lead({
     app,
     onRefused: (error, socket) => audit.record("refused", { outcome: codeOf(error), via: "endpoint" }, socket),
+    mayAsk: peers.mayAsk,
   })
 
   const imds = await openImds({

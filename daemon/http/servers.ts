@@ -24,13 +24,37 @@ export type Fetching = Parameters<typeof getRequestListener>[0] extends infer Fe
 /** Hears of every refusal that the app never sees. */
 export type OnRefused = (error: unknown, socket: Socket) => void
 
-/** The data plane's server, for callers of any kind on loopback. */
-export function credentialsServer(app: CredentialsApp, onRefused: OnRefused): Server {
-  return loopbackServer(refusal, onRefused, (request, response) => {
+/** Whether somebody may ask at all; known at once for a connection that was looked up before. */
+export type MayAsk = (socket: Socket) => boolean | Promise<boolean>
+
+/** So many connections at once are no crowd. */
+const crowd = 64
+
+/**
+ * The data plane's server, for callers of any kind on loopback. In a crowd each new connection is looked up before it says
+ * anything, and somebody else's is closed: another user could otherwise hold every place and leave none for ours.
+ */
+export function credentialsServer(app: CredentialsApp, onRefused: OnRefused, mayAsk: MayAsk): Server {
+  const server = loopbackServer(refusal, onRefused, (request, response) => {
     const answer = app(request)
     if (answer instanceof Promise) void answer.then((settled) => write(response, settled))
     else write(response, answer)
   })
+  let connections = 0
+  server.on("connection", (socket) => {
+    if (socket.destroyed) return
+    connections += 1
+    socket.once("close", () => {
+      connections -= 1
+    })
+    if (connections > crowd) void closeStranger(socket)
+  })
+  async function closeStranger(socket: Socket): Promise<void> {
+    if (await Promise.resolve(mayAsk(socket)).catch(() => false)) return
+    onRefused(peerRejected(), socket)
+    socket.destroy()
+  }
+  return server
 }
 
 const idleStrangerMs = 50
@@ -95,7 +119,7 @@ function loopbackServer(
     handle(request, response)
   })
   server.maxHeadersCount = 0
-  server.maxConnections = 1_024
+  server.maxConnections = 4_096
   server.on("connection", (socket) => {
     if (isLoopback(socket.remoteAddress)) return
     onRefused(peerRejected(), socket)

@@ -20,6 +20,7 @@ const credentials = served(someCredentials(Date.now() + 3_600_000), wholeAccess)
 const server = credentialsServer(
   credentialsApp({ hosts, leases, peers: fakePeers(), audit, log: fakeLog(), credentialsFor: async () => credentials }),
   (error) => audit.record("refused", { outcome: codeOf(error) }),
+  () => true,
 )
 let port = 0
 
