@@ -8,6 +8,7 @@ import { writeFileAtomic } from "./adapters/atomic-file.ts"
 import { auditTrail } from "./adapters/audit.ts"
 import { awsConfig, awsFilesFrom } from "./adapters/aws-config.ts"
 import { breathe, systemClock } from "./adapters/clock.ts"
+import { forbidCoreDumps } from "./adapters/core-dumps.ts"
 import { fileStore } from "./adapters/file-store.ts"
 import { inheritedSockets, type Inherited } from "./adapters/inherited.ts"
 import type { ItemStore } from "./adapters/item-store.ts"
@@ -92,6 +93,7 @@ export async function runDaemon({ isSupervised }: DaemonOptions, env: Env = proc
     })
     const settings = await readSettings(env)
     log = pinoLog(settings.logLevel, env)
+    forbidCoreDumps(log)
     started = await start({ settings, env, log, inherited, entrances })
   } catch (error) {
     if (!isSupervised || !(error instanceof CreddError)) throw error

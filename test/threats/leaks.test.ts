@@ -3,7 +3,8 @@ import { spawn } from "node:child_process"
 import { readFileSync, readdirSync } from "node:fs"
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
-import { describe, expect, it, onTestFinished } from "vitest"
+import { fileURLToPath } from "node:url"
+import { describe, expect, it, onTestFinished, vi } from "vitest"
 import { fetchCredentials, install, killed, signIn, type Installation, type Ran } from "../support/daemon.ts"
 
 /** Arguments and environments of all that runs from a folder of ours, a thousand looks a second. */
@@ -147,6 +148,28 @@ describe("the secrets of a working day", () => {
       for (const secret of secrets) expect(text, name).not.toContain(secret)
     }
   })
+
+  it.runIf(process.platform === "linux")(
+    "are in no core file, though the shell's limit lets there be one",
+    async () => {
+      const box = await install()
+      const credd = fileURLToPath(new URL("../../dist/client/main.js", import.meta.url))
+      const daemon = spawn("sh", ["-c", `ulimit -c unlimited; exec "$0" "$@"`, process.execPath, credd, "daemon"], {
+        env: box.env,
+        cwd: box.home,
+        stdio: "ignore",
+      })
+      onTestFinished(() => void daemon.kill("SIGKILL"))
+      await vi.waitFor(async () => expect((await box.run(["status"])).status).toBe(0), { timeout: 10_000 })
+
+      await vi.waitFor(() =>
+        expect(readFileSync(`/proc/${daemon.pid}/limits`, "utf8")).toMatch(/^Max core file size +0 +0 /m),
+      )
+      await killed(daemon, "SIGABRT")
+
+      expect(readdirSync(box.home).filter((name) => name.startsWith("core"))).toEqual([])
+    },
+  )
 
   it("are written to no diagnostic report, which Node makes of the whole environment", async () => {
     const box = await install()

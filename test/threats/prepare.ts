@@ -4,6 +4,6 @@ import prepare, { installMissing } from "../support/prepare.ts"
 
 export default function prepareThreats(): void {
   prepare()
-  installMissing({ chromium: "chromium", ip: "iproute2", nginx: "nginx-light", gdb: "gdb" })
+  installMissing({ chromium: "chromium", ip: "iproute2", nginx: "nginx-light", curl: "curl" })
   for (const major of majors) nodeOf(major)
 }
