@@ -87,7 +87,7 @@ describe("daemonClient", () => {
     await expect(daemonClient(await socket())("GET /status", {})).rejects.toMatchObject({
       code: "DaemonNotRunning",
       message: "the credd daemon is not running",
-      hint: expect.stringContaining("run: credd daemon"),
+      hint: expect.stringContaining("run: credd service install"),
     })
   })
 

@@ -103,7 +103,11 @@ export async function credd(args: readonly string[], options: Options = {}): Pro
     calls.push({ route, body })
     options.onCall?.(held)
     if (daemon === "not running") {
-      return refuse({ code: "DaemonNotRunning", message: "the credd daemon is not running", hint: "run: credd daemon" })
+      return refuse({
+        code: "DaemonNotRunning",
+        message: "the credd daemon is not running",
+        hint: "run: credd service install   (or, in the foreground: credd daemon)",
+      })
     }
     const handler = daemon[route] as ((body: unknown) => unknown) | undefined
     if (handler === undefined) throw new Error(`the test expects no ${route}`)

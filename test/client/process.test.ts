@@ -128,6 +128,6 @@ describe("credd process", () => {
     const { status, stdout, stderr } = await runCredd(["process", "dev"], { env: { CREDD_HOME: folder } })
 
     expect({ status, stdout }).toEqual({ status: 3, stdout: "" })
-    expect(stderr).toMatch(/^credd: error: the credd daemon is not running; run: credd daemon .*\n$/)
+    expect(stderr).toMatch(/^credd: error: the credd daemon is not running; run: credd service install .*\n$/)
   })
 })

@@ -98,6 +98,6 @@ describe("credd process", () => {
     const { pid } = (JSON.parse((await box.run(["status", "--json"])).stdout) as { daemon: { pid: number } }).daemon
     process.kill(pid, "SIGKILL")
     await expect.poll(async () => (await box.run(["process", "dev"])).status).toBe(3)
-    expect((await box.run(["process", "dev"])).stderr).toMatch(/^credd: error: .* is not running; run: credd daemon.*\n$/)
+    expect((await box.run(["process", "dev"])).stderr).toMatch(/^credd: error: .* is not running; run: credd service install.*\n$/)
   }) // prettier-ignore
 })

@@ -300,7 +300,7 @@ export const scenes: Readonly<Record<string, readonly Scene[]>> = {
   exec: [
     { title: "ends as the command does", args: ["exec", "dev"], around: { ...around, rest: ["false"], held: () => made, child: 1 } },
     { title: "wants the command after --", args: ["exec", "dev", "aws", "s3", "ls"], around },
-    { title: "has nobody to ask", args: ["exec", "dev"], around: { ...around, rest: ["aws"], held: () => refuse({ code: "DaemonNotRunning", message: "the credd daemon is not running", hint: "run: credd daemon" }) } },
+    { title: "has nobody to ask", args: ["exec", "dev"], around: { ...around, rest: ["aws"], held: () => refuse({ code: "DaemonNotRunning", message: "the credd daemon is not running", hint: "run: credd service install   (or, in the foreground: credd daemon)" }) } },
   ],
   "imds disable": [{ title: "ends it", args: ["imds", "disable", "dev"], around }],
   "imds enable": [{ title: "says where it is", args: ["imds", "enable", "dev"], around }],
