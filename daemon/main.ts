@@ -4,7 +4,7 @@ import { access, readFile } from "node:fs/promises"
 import type { Server } from "node:http"
 import { Server as NetServer } from "node:net"
 import { dirname, join } from "node:path"
-import { writeFileAtomic } from "./adapters/atomic-file.ts"
+import { sweepTemporaries, writeFileAtomic } from "./adapters/atomic-file.ts"
 import { auditTrail } from "./adapters/audit.ts"
 import { awsConfig, awsFilesFrom } from "./adapters/aws-config.ts"
 import { breathe, systemClock } from "./adapters/clock.ts"
@@ -14,6 +14,7 @@ import { inheritedSockets, type Inherited } from "./adapters/inherited.ts"
 import type { ItemStore } from "./adapters/item-store.ts"
 import { keychain } from "./adapters/keychain.ts"
 import { leaseFiles } from "./adapters/lease-files.ts"
+import { lockRecord } from "./adapters/lock-record.ts"
 import { answers, isSocket, listenOnPort, listenOnSocket, loopback, privateFolder } from "./adapters/listen.ts"
 import { isJournal, pinoLog, type DaemonLog } from "./adapters/log.ts"
 import { memoryStore } from "./adapters/memory-store.ts"
@@ -131,12 +132,15 @@ async function start({ settings, env, log, inherited, entrances }: StartOptions)
   // A socket that was handed over answers before anybody listens on it.
   if (inherited.control === undefined && (await answers(paths.socket))) throw alreadyRunning(undefined)
   await privateFolder(paths.state)
+  await sweepTemporaries([paths.state, join(paths.state, "tokens")])
 
   const clock = systemClock()
   const http = once(async () => await (await import("./adapters/aws-http.ts")).openAwsHttp({ clock, env }))
   const store = secretStore(itemStore(settings, env), {
     onDamaged: (error) => log.error("session_damaged", { message: error.message }),
   })
+  const lock = lockRecord(paths.state)
+  const locked = await lock.read()
   const source = awsConfig(awsFilesFrom(env))
   const broker = createBroker({
     clock,
@@ -151,6 +155,7 @@ async function start({ settings, env, log, inherited, entrances }: StartOptions)
     notify: notifier(process.platform, env, log),
     breathe,
     random: Math.random,
+    locked: locked.sessions,
     defaults: {
       region: env["AWS_REGION"] || env["AWS_DEFAULT_REGION"],
       endpoint: env["AWS_ENDPOINT_URL_STS"] || env["AWS_ENDPOINT_URL"],
@@ -163,7 +168,8 @@ async function start({ settings, env, log, inherited, entrances }: StartOptions)
     },
   })
   const files = leaseFiles(paths.state)
-  const leases = createLeases(await files.read(), { clock, log, records: files })
+  const kept = (await files.read()).filter(({ id }) => !locked.leases.includes(id))
+  const leases = createLeases(kept, { clock, log, records: files })
   leases.onEnd((lease) => broker.forgetAccess(accessOf(lease)))
   const peers = peersOf({ allowUids: settings.allowUids })
   const trail = auditTrail({ state: paths.state, clock, log, peers })
@@ -226,6 +232,9 @@ async function start({ settings, env, log, inherited, entrances }: StartOptions)
           ? []
           : [`the daemon must start again for ${waiting.join(", ")} of the settings; run: credd service install`]),
       ]
+    },
+    async rememberLock() {
+      await lock.write({ sessions: [...broker.heldSessions()], leases: leases.all().map(({ id }) => id) })
     },
     async renewLeases() {
       const ended = await leases.revokeAll()

@@ -1,8 +1,8 @@
 /** Writes a file whole or not at all: a temporary file beside it, flushed, then renamed over it. */
 import { randomBytes } from "node:crypto"
 import { constants } from "node:fs"
-import { open, rename, rm, type FileHandle } from "node:fs/promises"
-import { dirname } from "node:path"
+import { open, readdir, rename, rm, type FileHandle } from "node:fs/promises"
+import { dirname, join } from "node:path"
 import { storeWriteFailed } from "../core/errors.ts"
 import { errnoCode, writeProblem } from "./errno.ts"
 
@@ -19,7 +19,7 @@ export async function writeFileAtomic(
   data: string | Uint8Array,
   { flush = true }: WriteOptions = {},
 ): Promise<void> {
-  const temporary = `${path}.${randomBytes(6).toString("hex")}.tmp`
+  const temporary = `${path}.${process.pid}-${randomBytes(6).toString("hex")}.tmp`
   try {
     const file = await open(temporary, O_WRONLY | O_CREAT | O_EXCL | (flush ? O_SYNC : 0), 0o600)
     try {
@@ -34,6 +34,27 @@ export async function writeFileAtomic(
   } catch (error) {
     await rm(temporary, { force: true }).catch(() => undefined)
     throw storeWriteFailed(path, writeProblem(error), error)
+  }
+}
+
+/** Takes away what killed processes left beside their files; another one at work keeps its own. For a start, before any write. */
+export async function sweepTemporaries(folders: readonly string[]): Promise<void> {
+  for (const folder of folders) {
+    const names = await readdir(folder).catch(() => [])
+    for (const name of names) {
+      const pid = /\.(\d+)-[0-9a-f]{12}\.tmp$/.exec(name)?.[1]
+      if (pid !== undefined && !isAnother(Number(pid))) await rm(join(folder, name), { force: true })
+    }
+  }
+}
+
+function isAnother(pid: number): boolean {
+  if (pid === process.pid) return false
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return errnoCode(error) === "EPERM"
   }
 }
 

@@ -18,7 +18,10 @@ import { errnoCode } from "./errno.ts"
 import type { ItemStore } from "./item-store.ts"
 
 export interface KeychainOptions {
-  /** Names of the items, without their values: tells what there is while the keychain is locked, and saves a question. */
+  /**
+   * Names of the items, without their values: tells what there is while the keychain is locked, and saves a question.
+   * Before a change it names what is about to change, so that after a crash the keychain is asked how that ended.
+   */
   readonly indexFile: string
   readonly env: Readonly<Record<string, string | undefined>>
   /** The helper as JavaScript. */
@@ -45,13 +48,21 @@ const answerSchema = v.pipe(
     v.object({ error: v.picklist(["locked", "unavailable"]), why: v.string() }),
   ]),
 )
-const indexSchema = v.pipe(v.string(), v.parseJson(), v.array(v.string()))
+const indexSchema = v.pipe(
+  v.string(),
+  v.parseJson(),
+  v.object({ names: v.array(v.string()), unsure: v.array(v.string()) }),
+)
+
+/** `names`: what is believed to be there. `unsure`: what a change was under way for, to be asked about. */
+type Index = v.InferOutput<typeof indexSchema>
 
 export function keychain(options: KeychainOptions): ItemStore {
   const { indexFile, env, service = "credd", signal } = options
   const helper = options.helper ?? fileURLToPath(new URL("../keychain-helper.js", import.meta.url))
   let queue: Promise<unknown> = Promise.resolve()
   let hangs = 0
+  let changes = 0
 
   async function inTurn<T>(work: () => Promise<T>): Promise<T> {
     const hangsBefore = hangs
@@ -81,35 +92,60 @@ export function keychain(options: KeychainOptions): ItemStore {
   }
 
   async function index(): Promise<readonly string[]> {
-    return (await keptIndex()) ?? (await rebuiltIndex())
+    const kept = await keptIndex()
+    return kept === undefined || kept.unsure.length > 0 ? await settledIndex(kept) : kept.names
   }
 
-  async function keptIndex(): Promise<readonly string[] | undefined> {
+  async function keptIndex(): Promise<Index | undefined> {
     try {
-      const names = v.safeParse(indexSchema, await readFile(indexFile, "utf8"))
-      return names.success ? names.output : undefined
+      const kept = v.safeParse(indexSchema, await readFile(indexFile, "utf8"))
+      return kept.success ? kept.output : undefined
     } catch (error) {
       if (errnoCode(error) === "ENOENT") return undefined
       throw keychainUnavailable(`could not read ${indexFile}: ${errnoCode(error)}`, error)
     }
   }
 
-  /** A lost index costs one question: the keychain itself knows what it holds. */
-  async function rebuiltIndex(): Promise<readonly string[]> {
+  /** A lost index, or a change that broke off, costs one question: the keychain itself knows what it holds. */
+  async function settledIndex(kept: Index | undefined): Promise<readonly string[]> {
     const answer = await ask({ op: "list", service })
-    const names = "names" in answer ? answer.names : []
+    const there = "names" in answer ? answer.names : []
+    const isSure = (name: string): boolean => kept !== undefined && !kept.unsure.includes(name)
+    const names = [...(kept?.names ?? []).filter(isSure), ...there.filter((name) => !isSure(name))].toSorted()
     await writeIndex(names)
     return names
   }
 
-  async function writeIndex(names: Iterable<string>): Promise<void> {
-    await writeFileAtomic(indexFile, `${JSON.stringify([...new Set(names)].toSorted())}\n`)
+  async function writeIndex(names: Iterable<string>, unsure: readonly string[] = []): Promise<void> {
+    await writeFileAtomic(indexFile, `${JSON.stringify({ names: [...new Set(names)].toSorted(), unsure })}\n`)
+  }
+
+  /** What is believed, where the keychain cannot be asked. */
+  async function believed(): Promise<readonly string[]> {
+    const kept = await keptIndex()
+    // A change of our own is no doubt: it will say how it ended.
+    if (kept !== undefined && (kept.unsure.length === 0 || changes > 0)) return kept.names
+    try {
+      return await inTurn(index)
+    } catch (error) {
+      if (kept === undefined) throw error
+      return kept.names
+    }
+  }
+
+  async function changed<T>(work: () => Promise<T>): Promise<T> {
+    changes += 1
+    try {
+      return await work()
+    } finally {
+      changes -= 1
+    }
   }
 
   return {
     kind: "keychain",
     // Not in turn: the file answers at once, however long the keychain takes.
-    names: async () => (await keptIndex()) ?? (await inTurn(index)),
+    names: believed,
     read: (names) =>
       inTurn(async () => {
         if (names.length === 0) return new Map()
@@ -120,19 +156,24 @@ export function keychain(options: KeychainOptions): ItemStore {
       inTurn(async () => {
         if (value.reveal() === "") throw storeWriteFailed(`"${name}"`, "an item cannot be empty")
         const names = await index()
-        const isNew = !names.includes(name)
-        // The name first: one without an item reads as missing, an item without a name would never be found again.
-        if (isNew) await writeIndex([...names, name])
-        const answer = await answerTo({ op: "write", service, name, value: value.reveal() })
-        if (isNew && "error" in answer) await writeIndex(names)
-        checked(answer)
+        await changed(async () => {
+          const isNew = !names.includes(name)
+          // The name first: an item without a name would never be found again.
+          if (isNew) await writeIndex(names, [name])
+          const answer = await answerTo({ op: "write", service, name, value: value.reveal() })
+          if (isNew) await writeIndex("error" in answer ? names : [...names, name])
+          checked(answer)
+        })
       }),
     remove: (names) =>
       inTurn(async () => {
-        const gone = new Set(names)
         const known = await index()
-        await ask({ op: "remove", service, names })
-        if (known.some((name) => gone.has(name))) await writeIndex(known.filter((name) => !gone.has(name)))
+        const going = known.filter((name) => names.includes(name))
+        await changed(async () => {
+          if (going.length > 0) await writeIndex(known, going)
+          await ask({ op: "remove", service, names })
+          if (going.length > 0) await writeIndex(known.filter((name) => !going.includes(name)))
+        })
       }),
     async unlock() {
       throw unlockNotNeeded("keychain")

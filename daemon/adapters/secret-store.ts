@@ -84,7 +84,8 @@ export function secretStore(items: ItemStore, { onDamaged }: SecretStoreOptions)
       }
       parsed(accessKeyRecord, kept, name)
     },
-    removeAccessKey: (profile) => items.remove([keyPrefix + profile]),
+    removeAccessKey: (profile) =>
+      items.remove([sessionPrefix, rotationPrefix, keyPrefix].map((each) => each + profile)),
     async readRotation(profile) {
       const name = rotationPrefix + profile
       const item = (await items.read([name])).get(name)

@@ -20,6 +20,8 @@ export interface ControlOptions {
   readonly defaultProfile: string | undefined
   /** What a person should know about the daemon itself, a sentence each. */
   readonly notices: () => readonly string[]
+  /** Makes a lock that is about to begin outlive a crash amid it. */
+  readonly rememberLock: () => Promise<void>
   /** Ends every lease and makes a fresh `shell`; answers with what has ended. */
   readonly renewLeases: () => Promise<readonly Lease[]>
   /** A fresh `shell` in the place of the old. */

@@ -50,7 +50,7 @@ import { createRoles } from "./roles.ts"
 import { createRotation, type RotationState } from "./rotation.ts"
 import { endingIn, endingText, warnOfEnds } from "./session-warning.ts"
 import type { Scope } from "./scope.ts"
-import { createSessions, type StoreState } from "./sessions.ts"
+import { createSessions, type SessionName, type StoreState } from "./sessions.ts"
 import { similarName } from "./similar-name.ts"
 import { iamTarget, stsTarget } from "./sts-target.ts"
 import { createTimeCheck } from "./time-check.ts"
@@ -80,6 +80,8 @@ export interface BrokerOptions {
   readonly breathe: () => Promise<void>
   /** 0 to 1, for jitter. */
   readonly random: () => number
+  /** Sessions that a lock was to end before the daemon stopped. */
+  readonly locked?: readonly SessionName[]
 }
 
 export interface NewAccessKey extends AccessKey {
@@ -113,6 +115,8 @@ export interface Broker {
   /** Forgets the sessions behind these profiles and all that was made from them. */
   logout(profiles: readonly string[]): Promise<LogoutOutcome>
   logoutAll(): Promise<LogoutOutcome>
+  /** What `logoutAll` will forget of what is held. */
+  heldSessions(): readonly SessionName[]
   refresh(profile: string): Promise<Credentials>
   whoami(profile: string): Promise<{ readonly identity: Identity; readonly expiration: number }>
   /** Has AWS decode an authorization message, with the rights of the profile. */
@@ -154,7 +158,7 @@ export interface BrokerStatus {
 
 export function createBroker(options: BrokerOptions): Broker {
   const { clock, sts, store, source, defaults, notify, log, random, breathe } = options
-  const sessions = createSessions(store, clock, log)
+  const sessions = createSessions({ store, clock, log, locked: options.locked ?? [] })
   const roles = createRoles({ clock, sts, sessions, log, random, outside: outside(options.outside, clock) })
   const timeCheck = createTimeCheck({ clock, sts, sessions, targetOf: (name) => sessionTarget(name) })
   const mfaCodes = createMfaCodes(clock)
@@ -393,6 +397,7 @@ export function createBroker(options: BrokerOptions): Broker {
       const known = [...sessions.sourceProfiles(), ...accessKeyProfiles]
       return await end([...new Set(known)])
     },
+    heldSessions: sessions.held,
     async refresh(name) {
       const profile = servable(name)
       await timeCheck.sure()
@@ -435,13 +440,14 @@ export function createBroker(options: BrokerOptions): Broker {
     async removeAccessKey(name) {
       return await inTurn(name, async () => {
         if (!(await store.accessKeyProfiles()).includes(name)) throw accessKeyMissing(name)
-        const { warnings } = await end([name])
-        const wasRotating = await rotation.forget(name)
-        await store.removeAccessKey(name)
+        const wasRotating = await rotation.isUnderWay(name)
+        roles.forget(new Set([name]))
+        // One change of the store: after a crash all of it is gone, or nothing is.
+        await sessions.endWith([name], async () => await store.removeAccessKey(name))
         await setAccessKeyProfiles(accessKeyProfiles.filter((each) => each !== name))
         log.info("access_key_removed", { profile: name })
         const left = `a rotation of "${name}" was not finished; see in the IAM console which of its keys is left`
-        return wasRotating ? [...warnings, left] : warnings
+        return wasRotating ? [left] : []
       })
     },
     async rotate(name, { isUndoing, isDeleting }) {

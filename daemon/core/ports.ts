@@ -124,6 +124,7 @@ export interface SecretStore {
   accessKeyProfiles(): Promise<readonly string[]>
   readAccessKey(profile: string): Promise<KeptAccessKey | undefined>
   writeAccessKey(profile: string, key: KeptAccessKey): Promise<void>
+  /** With the session that was made from it, and what is written down of its rotation. */
   removeAccessKey(profile: string): Promise<void>
   readRotation(profile: string): Promise<Rotation | undefined>
   writeRotation(rotation: Rotation): Promise<void>

@@ -44,8 +44,8 @@ export interface RotationSteps {
   forward(profile: string, isDeleting: boolean): Promise<RotationState>
   /** One step back, up to `undone`. */
   back(profile: string): Promise<RotationState>
-  /** Forgets what was written down; tells whether there was anything. */
-  forget(profile: string): Promise<boolean>
+  /** Whether one was begun and is not over. */
+  isUnderWay(profile: string): Promise<boolean>
 }
 
 export function createRotation({ store, sts, iam, clock, log, session, targets }: RotationOptions): RotationSteps {
@@ -227,11 +227,7 @@ export function createRotation({ store, sts, iam, clock, log, session, targets }
       await store.removeRotation(profile)
       return told(rotation, "undone")
     },
-    async forget(profile) {
-      const isThere = (await store.readRotation(profile)) !== undefined
-      if (isThere) await store.removeRotation(profile)
-      return isThere
-    },
+    isUnderWay: async (profile) => (await store.readRotation(profile)) !== undefined,
   }
 }
 

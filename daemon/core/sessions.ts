@@ -22,14 +22,28 @@ export interface Sessions {
   start(session: MfaSession): Promise<readonly string[]>
   /** Forgets sessions in memory at once and in the store as soon as it lets us. */
   end(sourceProfiles: readonly string[]): Promise<readonly string[]>
+  /** The same with a change to the store that takes the sessions with it; throws what that throws. */
+  endWith(sourceProfiles: readonly string[], change: () => Promise<void>): Promise<void>
   sourceProfiles(): readonly string[]
+  held(): readonly SessionName[]
   alive(): readonly MfaSession[]
   /** Remembers that a person was told of the session's end. */
   markEndTold(session: MfaSession): Promise<void>
   status(sourceProfile: string): SessionStatus
 }
 
-export function createSessions(store: SecretStore, clock: Clock, log: Log): Sessions {
+/** A session as the record of a lock names it: no part of it is a secret. */
+export type SessionName = Pick<MfaSession, "sourceProfile" | "startedAt">
+
+export interface SessionsOptions {
+  readonly store: SecretStore
+  readonly clock: Clock
+  readonly log: Log
+  /** What a lock was to end before the daemon stopped: it is not served, and removed where it is still in the store. */
+  readonly locked: readonly SessionName[]
+}
+
+export function createSessions({ store, clock, log, locked }: SessionsOptions): Sessions {
   const held = new Map<string, MfaSession>()
   /** What the store does not know yet: a session to keep, or one to remove. */
   const unsettled = new Map<string, "keep" | "remove">()
@@ -40,10 +54,15 @@ export function createSessions(store: SecretStore, clock: Clock, log: Log): Sess
     for (const session of await store.readSessions()) {
       // What happened since the start is newer than what the store held before.
       if (held.has(session.sourceProfile) || unsettled.has(session.sourceProfile)) continue
-      held.set(session.sourceProfile, session)
+      if (wasLocked(session)) unsettled.set(session.sourceProfile, "remove")
+      else held.set(session.sourceProfile, session)
     }
     unread = undefined
     log.info("sessions_read", { store: store.kind, sessions: held.size })
+  }
+
+  function wasLocked({ sourceProfile, startedAt }: MfaSession): boolean {
+    return locked.some((each) => each.sourceProfile === sourceProfile && each.startedAt === startedAt)
   }
 
   async function settleOne(sourceProfile: string): Promise<void> {
@@ -75,12 +94,26 @@ export function createSessions(store: SecretStore, clock: Clock, log: Log): Sess
       try {
         await settleOne(sourceProfile)
       } catch (error) {
-        const why = error instanceof CreddError ? error.message : "the store failed"
-        log.warn("store_change_postponed", { store: store.kind, profile: sourceProfile, code: codeOf(error) })
-        warnings.push(`the session for "${sourceProfile}" ${consequence}: ${why}; credd tries again by itself`)
+        warnings.push(postponed(sourceProfile, consequence, error))
       }
     }
     return warnings
+  }
+
+  function postponed(sourceProfile: string, consequence: string, error: unknown): string {
+    const why = error instanceof CreddError ? error.message : "the store failed"
+    log.warn("store_change_postponed", { store: store.kind, profile: sourceProfile, code: codeOf(error) })
+    return `the session for "${sourceProfile}" ${consequence}: ${why}; credd tries again by itself`
+  }
+
+  async function endWith(sourceProfiles: readonly string[], change: () => Promise<void>): Promise<void> {
+    for (const sourceProfile of sourceProfiles) {
+      held.delete(sourceProfile)
+      unsettled.set(sourceProfile, "remove")
+    }
+    await change()
+    // A login may have come in between: then its own call settles it.
+    for (const sourceProfile of sourceProfiles) if (!held.has(sourceProfile)) unsettled.delete(sourceProfile)
   }
 
   function isAlive({ credentials }: MfaSession): boolean {
@@ -111,13 +144,16 @@ export function createSessions(store: SecretStore, clock: Clock, log: Log): Sess
       return await tryToSettle([session.sourceProfile], "is served, but not kept for the next start")
     },
     async end(sourceProfiles) {
-      for (const sourceProfile of sourceProfiles) {
-        held.delete(sourceProfile)
-        unsettled.set(sourceProfile, "remove")
+      try {
+        await endWith(sourceProfiles, async () => await store.removeSessions(sourceProfiles))
+        return []
+      } catch (error) {
+        return sourceProfiles.map((each) => postponed(each, "is no longer served, but is still in the store", error))
       }
-      return await tryToSettle(sourceProfiles, "is no longer served, but is still in the store")
     },
+    endWith,
     sourceProfiles: () => [...held.keys()],
+    held: () => [...held.values()].map(({ sourceProfile, startedAt }) => ({ sourceProfile, startedAt })),
     alive: () => [...held.values()].filter(isAlive),
     async markEndTold(session) {
       const { sourceProfile } = session

@@ -12,6 +12,7 @@ import { fakeIam } from "./iam.ts"
 import { fakeLog } from "./log.ts"
 import { fakeProfileSource } from "./profile-source.ts"
 import { fakeSts } from "./sts.ts"
+import { sequence } from "../support/sequence.ts"
 
 export interface RoleCall {
   readonly at: number
@@ -157,15 +158,4 @@ export async function virtualDay({
 /** Lets everything that waits for nothing but its turn have it. */
 async function turn(): Promise<void> {
   await new Promise((resolve) => setImmediate(resolve))
-}
-
-/** Numbers from 0 to 1, by chance but always the same (mulberry32). */
-function sequence(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
-  }
 }

@@ -47,7 +47,8 @@ export function assumeRole(state: State, principal: Principal, parameters: URLSe
 
   const limits = limitsAsked(parameters)
   const bytes = tokenBytes(limits)
-  const assumed = rolePrincipal(role, parameters.get("RoleSessionName") ?? "", limits)
+  const sessionName = parameters.get("RoleSessionName") ?? ""
+  const assumed = rolePrincipal(role, { sessionName, assumedBy: principal, limits })
   const issued = issueCredentials(assumed, now + seconds * 1_000)
   state.issued.set(issued.accessKeyId, issued)
   return {

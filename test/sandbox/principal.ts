@@ -20,7 +20,7 @@ export type Principal = Identity &
   (
     | { readonly kind: "user"; readonly user: SandboxUser }
     | { readonly kind: "session"; readonly user: SandboxUser; readonly mfaAt: number | undefined }
-    | { readonly kind: "role"; readonly role: SandboxRole }
+    | { readonly kind: "role"; readonly role: SandboxRole; readonly assumedBy: Principal }
     | { readonly kind: "federated" }
   )
 
@@ -39,13 +39,23 @@ export function federatedPrincipal({ accountId }: SandboxUser, name: string): Pr
   return { kind: "federated", accountId, arn, principalArn: arn, userId: `${accountId}:${name}`, limits: unlimited }
 }
 
-export function rolePrincipal(role: SandboxRole, sessionName: string, limits: Limits = unlimited): Principal {
+export interface Assumption {
+  readonly sessionName: string
+  readonly assumedBy: Principal
+  readonly limits?: Limits
+}
+
+export function rolePrincipal(
+  role: SandboxRole,
+  { sessionName, assumedBy, limits = unlimited }: Assumption,
+): Principal {
   const accountId = accountOf(role.arn)
   // A role's path is in its own ARN and not in that of its sessions.
   const roleName = role.arn.split("/").at(-1) ?? ""
   return {
     kind: "role",
     role,
+    assumedBy,
     accountId,
     arn: `arn:aws:sts::${accountId}:assumed-role/${roleName}/${sessionName}`,
     userId: `${uniqueId("AROA", digest(role.arn))}:${sessionName}`,

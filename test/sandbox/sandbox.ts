@@ -8,6 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises"
 import { authenticated } from "./authentication.ts"
 import { createCallLog, type Call } from "./calls.ts"
 import { createFaults, type Faults } from "./faults.ts"
+import type { IssuedCredentials } from "./issued.ts"
 import { requestHandler } from "./request-handler.ts"
 import type { SignedRequest } from "./signature.ts"
 import { newState, type State } from "./state.ts"
@@ -35,6 +36,9 @@ export interface Sandbox {
   accessKeys(userName: string): readonly { readonly accessKeyId: string; readonly active: boolean }[]
   /** The ARN that signed a request to another service of this AWS; throws what AWS would refuse it with. */
   signer(request: SignedRequest, service: string): string
+  /** What temporary credentials stand for; undefined for those that are not this sandbox's. */
+  issued(accessKeyId: string): IssuedCredentials | undefined
+  allIssued(): Iterable<IssuedCredentials>
   /** Forgets faults, calls, credentials, used codes and messages. */
   reset(): void
   close(): Promise<void>
@@ -95,6 +99,8 @@ export async function startSandbox({
         .find(([user]) => user.userName === userName)?.[1]
         .map(({ accessKeyId, active }) => ({ accessKeyId, active })) ?? [],
     signer: (request, service) => authenticated(state, request, clock(), service).arn,
+    issued: (accessKeyId) => state.issued.get(accessKeyId),
+    allIssued: () => state.issued.values(),
     reset,
     async close() {
       const closed = new Promise((resolve) => {

@@ -13,6 +13,7 @@ const needed: Readonly<Record<string, string>> = {
   mandoc: "mandoc",
   pass: "pass",
   "pinentry-tty": "pinentry-tty",
+  strace: "strace",
   tmux: "tmux",
   vim: "vim",
   "systemd-socket-activate": "systemd",

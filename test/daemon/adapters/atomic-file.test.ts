@@ -1,9 +1,9 @@
-import { execFileSync } from "node:child_process"
+import { execFileSync, spawnSync } from "node:child_process"
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
-import { writeFileAtomic } from "../../../daemon/adapters/atomic-file.ts"
+import { sweepTemporaries, writeFileAtomic } from "../../../daemon/adapters/atomic-file.ts"
 
 let folder: string
 
@@ -94,5 +94,18 @@ describe(writeFileAtomic.name, () => {
         execFileSync("umount", [folder])
       }
     })
+  })
+})
+
+describe(sweepTemporaries.name, () => {
+  it("takes away what killed processes left, and nothing else", async () => {
+    const ended = spawnSync(process.execPath, ["-e", "0"]).pid
+    const left = `store.credd.${ended}-0123456789ab.tmp`
+    const others = [`store.credd.${process.ppid}-0123456789ab.tmp`, "store.credd", "mine.tmp", `${ended}.tmp`]
+    for (const name of [left, ...others]) writeFileSync(join(folder, name), "EXAMPLE")
+
+    await sweepTemporaries([folder, join(folder, "missing")])
+
+    expect(readdirSync(folder).toSorted()).toEqual(others.toSorted())
   })
 })
