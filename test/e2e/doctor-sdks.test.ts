@@ -1,9 +1,11 @@
 /** What the doctor predicts, held against what the real SDKs do, for every combination of what may be set. */
 import { execFileSync, spawn, spawnSync } from "node:child_process"
 import { mkdirSync, writeFileSync } from "node:fs"
+import { createServer } from "node:http"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { beforeEach, describe, expect, it } from "vitest"
+import { beforeEach, describe, expect, it, onTestFinished } from "vitest"
+import { listenOnPort } from "../../daemon/adapters/listen.ts"
 import { families } from "../../client/doctor/families.ts"
 import { readShell } from "../../client/doctor/shell.ts"
 import { winnerOf, type Winner } from "../../client/doctor/winner.ts"
@@ -36,6 +38,7 @@ const ids = {
   config: "AKIAEXAMPLECONFIG001",
   keyed: "AKIAEXAMPLEKEYED0001",
   process: "AKIAEXAMPLEPROCESS01",
+  mixed: "AKIAEXAMPLEMIXED0001",
 } as const
 const secret = "EXAMPLEsecretOfNobodyNotARealOne00000001"
 const keyLines = (id: string): string => `aws_access_key_id = ${id}\naws_secret_access_key = ${secret}\n`
@@ -55,7 +58,8 @@ const defaults: Readonly<Record<string, { readonly config: string; readonly cred
   },
 }
 
-const others = `[profile plain]\nregion = eu-west-1\n[profile proc]\ncredential_process = echo '{"Version":1,"AccessKeyId":"${ids.process}","SecretAccessKey":"${secret}"}'\n`
+const processLine = `credential_process = echo '{"Version":1,"AccessKeyId":"${ids.process}","SecretAccessKey":"${secret}"}'\n`
+const others = `[profile plain]\nregion = eu-west-1\n[profile proc]\n${processLine}[profile mixed]\n${processLine}${keyLines(ids.mixed)}[profile mixed-files]\n${processLine}`
 
 const environments: Readonly<Record<string, Env>> = {
   "no keys": {},
@@ -69,6 +73,8 @@ const profiles: Readonly<Record<string, Env>> = {
   "AWS_PROFILE with keys": { AWS_PROFILE: "keyed" },
   "AWS_PROFILE without keys": { AWS_PROFILE: "plain" },
   "AWS_PROFILE with a process": { AWS_PROFILE: "proc" },
+  "AWS_PROFILE with a process and keys below it": { AWS_PROFILE: "mixed" },
+  "AWS_PROFILE with a process and keys in the other file": { AWS_PROFILE: "mixed-files" },
   "AWS_PROFILE that is not there": { AWS_PROFILE: "missing" },
   "AWS_DEFAULT_PROFILE with keys": { AWS_DEFAULT_PROFILE: "keyed" },
   "both, and different": { AWS_PROFILE: "plain", AWS_DEFAULT_PROFILE: "keyed" },
@@ -80,7 +86,10 @@ function scenarios(box: Installation, shell: Env): readonly Scenario[] {
     mkdirSync(folder)
     const paths = { AWS_CONFIG_FILE: join(folder, "config"), AWS_SHARED_CREDENTIALS_FILE: join(folder, "credentials") }
     writeFileSync(paths.AWS_CONFIG_FILE, config + others)
-    writeFileSync(paths.AWS_SHARED_CREDENTIALS_FILE, `${credentials}[keyed]\n${keyLines(ids.keyed)}`)
+    writeFileSync(
+      paths.AWS_SHARED_CREDENTIALS_FILE,
+      `${credentials}[keyed]\n${keyLines(ids.keyed)}[mixed-files]\n${keyLines(ids.mixed)}`,
+    )
     return { name, paths }
   })
   return files.flatMap(({ name, paths }) =>
@@ -196,6 +205,19 @@ async function asked(family: Asked, list: readonly Scenario[]): Promise<readonly
   return JSON.parse(ran.stdout) as string[]
 }
 
+/** An STS that answers everybody with the access key that they have signed with. */
+async function echoingSts(): Promise<string> {
+  const server = createServer((request, response) => {
+    const id = /Credential=(\w+)\//.exec(request.headers.authorization ?? "")?.[1] ?? "none"
+    const result = `<GetCallerIdentityResult><Arn>${id}</Arn><UserId>x</UserId><Account>1</Account></GetCallerIdentityResult>`
+    response.setHeader("Content-Type", "text/xml")
+    response.end(`<GetCallerIdentityResponse>${result}</GetCallerIdentityResponse>`)
+  })
+  const port = await listenOnPort(server, 0)
+  onTestFinished(() => void server.close())
+  return `http://127.0.0.1:${port}`
+}
+
 async function setup(): Promise<{ box: Installation; shell: Env; creddId: string }> {
   const box = await install()
   await box.start()
@@ -249,17 +271,19 @@ describe("the doctor's prediction", () => {
 
   it("is what the AWS CLI does", async () => {
     const { box, shell, creddId } = await setup()
-    const every = scenarios(box, shell)
-    const some = every.filter((_, index) => index % 12 === 5)
+    const sts = await echoingSts()
+    const some = scenarios(box, shell).filter((_, index) => index % 11 === 3)
 
     const rows = await Promise.all(
       some.map(async ({ name, env }) => {
-        const { status, stdout } = await aws(["configure", "export-credentials"], env)
-        const real = status === 0 ? (JSON.parse(stdout) as { AccessKeyId: string }).AccessKeyId : "none"
+        const line = ["sts", "get-caller-identity", "--query", "Arn", "--output", "text"]
+        const { status, stdout } = await aws(line, { ...env, AWS_ENDPOINT_URL_STS: sts })
+        const real = status === 0 ? stdout.trim() : "none"
         return { name, predicted: await predicted("botocore", env, creddId), real }
       }),
     )
 
     expect(rows.filter((row) => row.predicted !== row.real)).toEqual([])
+    expect(new Set(rows.map(({ real }) => real)).size).toBeGreaterThan(4)
   }, 180_000)
 })
