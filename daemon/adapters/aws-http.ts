@@ -25,8 +25,13 @@ const maxBytes = 1_000_000
 
 export async function openAwsHttp({ clock, env }: AwsHttpOptions): Promise<AwsHttp> {
   const ca = env["AWS_CA_BUNDLE"] ? await caBundle(env["AWS_CA_BUNDLE"]) : undefined
+  // Said outright: NODE_TLS_REJECT_UNAUTHORIZED=0 in somebody's shell is not to open credd's calls to a false AWS.
+  const tls = { rejectUnauthorized: true, timeout: deadlines.connectMs, ...(ca === undefined ? {} : { ca }) }
   const dispatcher = new EnvHttpProxyAgent({
-    connect: { timeout: deadlines.connectMs, ...(ca === undefined ? {} : { ca }) },
+    connect: tls,
+    // AWS behind a proxy: what `connect` says is for the connections without one.
+    requestTls: tls,
+    proxyTls: tls,
     headersTimeout: deadlines.firstByteMs,
     bodyTimeout: deadlines.firstByteMs,
     keepAliveTimeout: 4_000,
