@@ -10,6 +10,7 @@ const needed: Readonly<Record<string, string>> = {
   faketime: "faketime",
   fish: "fish",
   man: "man-db",
+  openssl: "openssl",
   mandoc: "mandoc",
   pass: "pass",
   "pinentry-tty": "pinentry-tty",
