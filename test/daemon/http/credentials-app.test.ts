@@ -216,6 +216,21 @@ describe("GET /credentials/{profile}", () => {
   })
 })
 
+describe("a lease that is revoked while its caller waits for AWS", () => {
+  it("gets nothing any more", async () => {
+    const { get, narrow, leases, credentials, credentialsFor } = await setup()
+    credentialsFor.mockImplementationOnce(async () => {
+      await leases.revoke("agent")
+      return credentials
+    })
+
+    const response = await get("/credentials/dev", { authorization: narrow })
+
+    expect(response.status).toBe(401)
+    expect(await response.text()).not.toContain(credentials.accessKeyId)
+  })
+})
+
 describe("a caller of another user", () => {
   it.each([
     ["known from before", () => false],
