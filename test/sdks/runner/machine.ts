@@ -8,9 +8,8 @@ import { listenOnPort } from "../../../daemon/adapters/listen.ts"
 import { minutes } from "../../fakes/clock.ts"
 import { credd, install, killed, signIn, type AtEnd, type Installation } from "../../support/daemon.ts"
 import { machineClock } from "../../support/faketime.ts"
-import { startMoto } from "../../support/python.ts"
+import { startSignedMoto, type SignedMoto } from "../../support/signed-moto.ts"
 import { startProxy, type Proxy } from "./proxy.ts"
-import { startS3, type S3 } from "./s3.ts"
 import type { Answer, Prepared, Running, Sdk } from "./sdk.ts"
 
 export const oddNames = ["with space", "team/dev", "a.b", "a+b", "50%", "schön", "team a/dev.eu+1 50% schön"]
@@ -103,7 +102,8 @@ export async function startMachine(sdk: Sdk, { start }: Prepared, atEnd: AtEnd):
 
   let daemon: ChildProcess = await box.start()
   await signIn(box, hasOwnClock ? ["--duration", "15m"] : [])
-  const s3: S3 | undefined = sdk.speaks === "s3" ? await startS3(box.sandbox, await startMoto(atEnd), atEnd) : undefined
+  const s3 = sdk.speaks === "s3" ? await startSignedMoto(box.sandbox, atEnd) : undefined
+  if (s3 !== undefined) await fetch(`${s3.moto}/credd`, { method: "PUT" })
   const proxy = await startProxy(atEnd)
   const profile = hasOwnClock ? "brief" : "dev"
   const how = sdk.tokens === "file" ? ["--token-file"] : []
@@ -156,7 +156,7 @@ export async function startMachine(sdk: Sdk, { start }: Prepared, atEnd: AtEnd):
 }
 
 /** A program that speaks S3 does not learn who it is; AWS does. */
-function signedBy(answer: Answer, s3: S3 | undefined): Answer {
+function signedBy(answer: Answer, s3: SignedMoto | undefined): Answer {
   return "arn" in answer && s3 !== undefined ? { arn: s3.lastSigner()?.arn ?? "nobody" } : answer
 }
 

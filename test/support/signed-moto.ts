@@ -1,19 +1,24 @@
-/** An S3 for callers that speak nothing else: checks who signed, as the sandbox knows them, and lets moto answer. */
+/** AWS's services besides STS: who signed is checked as the sandbox knows them, and moto answers. */
 import { createServer, request as send, type IncomingMessage, type ServerResponse } from "node:http"
 import { buffer } from "node:stream/consumers"
-import { listenOnPort } from "../../../daemon/adapters/listen.ts"
-import { StsError } from "../../sandbox/errors.ts"
-import type { Sandbox } from "../../sandbox/sandbox.ts"
-import { claimIn } from "../../sandbox/signature.ts"
-import type { AtEnd } from "../../support/daemon.ts"
+import { onTestFinished } from "vitest"
+import { listenOnPort } from "../../daemon/adapters/listen.ts"
+import { StsError } from "../sandbox/errors.ts"
+import type { Sandbox } from "../sandbox/sandbox.ts"
+import { claimIn } from "../sandbox/signature.ts"
+import type { AtEnd } from "./daemon.ts"
+import { startMoto } from "./python.ts"
 
-export interface S3 {
+export interface SignedMoto {
   readonly url: string
+  /** Moto itself, which asks nobody who they are. */
+  readonly moto: string
   /** Who signed the last request that was let through, and with which key. */
   lastSigner(): { readonly arn: string; readonly accessKeyId: string } | undefined
 }
 
-export async function startS3(sandbox: Sandbox, moto: string, atEnd: AtEnd): Promise<S3> {
+export async function startSignedMoto(sandbox: Sandbox, atEnd: AtEnd = onTestFinished): Promise<SignedMoto> {
+  const moto = await startMoto(atEnd)
   let last: { arn: string; accessKeyId: string } | undefined
   const server = createServer((incoming, response) => {
     answer(incoming, response).catch((error: unknown) => {
@@ -26,8 +31,8 @@ export async function startS3(sandbox: Sandbox, moto: string, atEnd: AtEnd): Pro
     const body = await buffer(incoming)
     const request = { method, target: url, headers, body }
     last = undefined
-    const arn = sandbox.signer(request, "s3")
-    last = { arn, accessKeyId: claimIn(request)?.accessKeyId ?? "" }
+    const { service = "s3", accessKeyId = "" } = claimIn(request) ?? {}
+    last = { arn: sandbox.signer(request, service), accessKeyId }
     const onward = send(new URL(url, moto), { method, headers: incoming.headers }, (answered) => {
       response.writeHead(answered.statusCode ?? 502, answered.headers)
       answered.pipe(response)
@@ -39,8 +44,7 @@ export async function startS3(sandbox: Sandbox, moto: string, atEnd: AtEnd): Pro
     server.close()
     server.closeAllConnections()
   })
-  await fetch(`${moto}/credd`, { method: "PUT" })
-  return { url: `http://127.0.0.1:${port}`, lastSigner: () => last }
+  return { url: `http://127.0.0.1:${port}`, moto, lastSigner: () => last }
 }
 
 function refuse(response: ServerResponse, { code, message, status }: StsError): void {
