@@ -187,6 +187,7 @@ async function start({ settings, env, log, inherited, entrances }: StartOptions)
     hosts,
     leases,
     peers,
+    isProfile: (name) => broker.profiles().has(name),
     credentialsFor: (profile, lease) => broker.credentialsFor(profile, accessOf(lease)),
     audit,
     log,

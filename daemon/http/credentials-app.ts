@@ -24,6 +24,7 @@ export interface CredentialsAppOptions {
   readonly hosts: ReadonlySet<string>
   readonly leases: Pick<Leases, "verify" | "isGood">
   readonly peers: Pick<Peers, "mayAsk">
+  readonly isProfile: (name: string) => boolean
   /** At once what is at hand. */
   readonly credentialsFor: (profile: string, lease: Lease) => Served | Promise<Served>
   readonly audit: Audit
@@ -49,6 +50,7 @@ export function credentialsApp({
   hosts,
   leases,
   peers,
+  isProfile,
   credentialsFor,
   audit,
   log,
@@ -103,7 +105,7 @@ export function credentialsApp({
       if (method !== "GET" && method !== "HEAD") throw methodNotAllowed()
       const path = request.url?.split("?", 1)[0] ?? ""
       if (path === "/healthz") return healthy
-      return credentials(profileIn(path), request, authorization)
+      return credentials(profileIn(path, isProfile), request, authorization)
     } catch (error) {
       return refused(error, request.socket)
     }
@@ -126,13 +128,24 @@ async function admittedLater<T>(mayAsk: Promise<boolean>, provide: () => T | Pro
 
 const healthy = answer(200, '{"status":"ok"}')
 
-/** Decoded once: to decode twice would read `a%252Fb` as `a/b`. */
-function profileIn(path: string): string {
+/**
+ * Decoded once: to decode twice would read `a%252Fb` as `a/b`. But the SDK for C++ (pyarrow, DuckDB) escapes the path of
+ * the variable again, and goes on unsigned when it is refused: it is understood where no profile has the name as it came.
+ */
+function profileIn(path: string, isProfile: (name: string) => boolean): string {
   if (!path.startsWith(prefix) || path === prefix) throw routeNotFound()
+  const name = decoded(path.slice(prefix.length))
+  if (name === undefined) throw requestMalformed("the profile name is not percent-encoded UTF-8")
+  if (!name.includes("%") || isProfile(name)) return name
+  const again = decoded(name)
+  return again !== undefined && isProfile(again) ? again : name
+}
+
+function decoded(text: string): string | undefined {
   try {
-    return decodeURIComponent(path.slice(prefix.length))
+    return decodeURIComponent(text)
   } catch {
-    throw requestMalformed("the profile name is not percent-encoded UTF-8")
+    return undefined
   }
 }
 

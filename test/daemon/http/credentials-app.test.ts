@@ -10,7 +10,7 @@ import { someCredentials } from "../../fakes/credentials.ts"
 import { fakeLeases } from "../../fakes/leases.ts"
 import { fakeLog } from "../../fakes/log.ts"
 
-async function setup({ mayAsk = (): boolean | Promise<boolean> => true } = {}) {
+async function setup({ mayAsk = (): boolean | Promise<boolean> => true, profiles = ["dev"] } = {}) {
   const peers = { mayAsk }
   const { leases, mint } = fakeLeases()
   const { token } = await mint({})
@@ -22,7 +22,8 @@ async function setup({ mayAsk = (): boolean | Promise<boolean> => true } = {}) {
   const credentialsFor = vi.fn<CredentialsAppOptions["credentialsFor"]>(async () => credentials)
   const log = fakeLog()
   const audit = fakeAudit()
-  const app = credentialsApp({ hosts: hostsOf(9912), leases, peers, credentialsFor, audit, log })
+  const isProfile = (name: string): boolean => profiles.includes(name)
+  const app = credentialsApp({ hosts: hostsOf(9912), leases, peers, isProfile, credentialsFor, audit, log })
   const get = async (path: string, headers: Readonly<Record<string, string>> = {}, method = "GET"): Promise<Response> =>
     responseOf(
       method,
@@ -107,9 +108,23 @@ describe("GET /credentials/{profile}", () => {
 
   test.prop([fc.string({ unit: "grapheme", minLength: 1 })])("decodes any name once", async (name) => {
     fc.pre(!/\p{Surrogate}/u.test(name) && !/^\.{1,2}$/.test(name))
-    const { get, credentialsFor } = await setup()
+    const { get, credentialsFor } = await setup({ profiles: [name] })
 
     await get(`/credentials/${encodeURIComponent(name)}`)
+
+    expect(credentialsFor).toHaveBeenCalledWith(name, expect.objectContaining({ name: "shell" }))
+  })
+
+  // The SDK for C++ escapes the path of the variable again; test/sdks/cpp.sdk.ts has it.
+  it.each([
+    ["a name that was escaped twice", ["team/dev 50%"], "team%252Fdev%252050%2525", "team/dev 50%"],
+    ["the name as it came, where that is a profile", ["a%2Fb", "a/b"], "a%252Fb", "a%2Fb"],
+    ["the name as it came, where neither is a profile", ["dev"], "a%252Fb", "a%2Fb"],
+    ["a name that cannot be decoded again", ["dev"], "50%25", "50%"],
+  ])("understands %s", async (_, profiles, path, name) => {
+    const { get, credentialsFor } = await setup({ profiles })
+
+    await get(`/credentials/${path}`)
 
     expect(credentialsFor).toHaveBeenCalledWith(name, expect.objectContaining({ name: "shell" }))
   })

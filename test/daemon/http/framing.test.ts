@@ -18,7 +18,15 @@ const audit = fakeAudit()
 const hosts = new Set<string>()
 const credentials = served(someCredentials(Date.now() + 3_600_000), wholeAccess)
 const server = credentialsServer(
-  credentialsApp({ hosts, leases, peers: fakePeers(), audit, log: fakeLog(), credentialsFor: async () => credentials }),
+  credentialsApp({
+    hosts,
+    leases,
+    peers: fakePeers(),
+    audit,
+    log: fakeLog(),
+    isProfile: () => true,
+    credentialsFor: async () => credentials,
+  }),
   (error) => audit.record("refused", { outcome: codeOf(error) }),
   () => true,
 )
