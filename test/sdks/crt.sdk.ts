@@ -4,7 +4,13 @@ import { npm } from "./runner/toolchains.ts"
 conformance({
   name: "AWS Common Runtime (npm aws-crt)",
   program: npm("crt", "aws-crt"),
-  cells: { ecs: { other: "the profile is ignored" } },
+  cells: {
+    imdsEnd: {
+      refused:
+        "Error: aws-c-auth: AWS_AUTH_SIGNING_NO_CREDENTIALS, Attempt to sign an http request without credentials",
+    },
+    ecs: { other: "the profile is ignored" },
+  },
   expiry: "Error: aws-c-auth: AWS_AUTH_SIGNING_NO_CREDENTIALS, Attempt to sign an http request without credentials",
   since: "1.20",
 })

@@ -4,7 +4,12 @@ import { npm } from "./runner/toolchains.ts"
 conformance({
   name: "AWS SDK for JavaScript v2",
   program: npm("js-v2", "aws-sdk"),
-  cells: { ecs: { other: "the profile is ignored" } },
+  cells: {
+    imdsEnd: {
+      refused: "CredentialsError: Missing credentials in config, if using AWS_CONFIG_FILE, set AWS_SDK_LOAD_CONFIG=1",
+    },
+    ecs: { other: "the profile is ignored" },
+  },
   expiry: "CredentialsError: Missing credentials in config, if using AWS_CONFIG_FILE, set AWS_SDK_LOAD_CONFIG=1",
   since: "2.1550.0",
 })

@@ -4,6 +4,7 @@ import { npm } from "./runner/toolchains.ts"
 conformance({
   name: "AWS SDK for JavaScript v3",
   program: npm("js-v3", "@aws-sdk/client-sts"),
+  cells: { imdsEnd: { refused: "CredentialsProviderError: Could not load credentials from any providers" } },
   expiry: "CredentialsProviderError: Could not load credentials from any providers",
   since: "3.458.0",
 })

@@ -7,6 +7,10 @@ conformance({
   speaks: "s3",
   tokens: "file",
   cells: {
+    imdsEnd: {
+      refused:
+        "Generic S3 error: Error performing GET http://127.0.0.1:PORT/latest/meta-data/iam/security-credentials/credd-dev in TIME - Server returned non-2xx status code: 403 Forbidden:",
+    },
     variable: {
       refused:
         'Generic S3 error: Error performing PUT http://127.0.0.1:PORT/latest/api/token in TIME - Server returned non-2xx status code: 400 Bad Request: <ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"> <Error> <Type>Sender</Type> <Code>InvalidAction</Code> <Message>Could not find operation for version NO_VERSION_SPECIFIED</Message> </Error> <RequestId>REQUEST-ID</RequestId> </ErrorResponse>',

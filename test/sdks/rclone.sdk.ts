@@ -24,7 +24,7 @@ conformance({
     file: { refused: noCredentials },
     ecs: {
       refused:
-        "TIME Failed to create file system for \":s3,provider=Other,env_auth=true,endpoint='http://127.0.0.1:PORT':\": SharedConfigErr: EcsContainer was specified as the credential_source, but 'AWS_CONTAINER_CREDENTIALS_RELATIVE_URI' was not set",
+        "TIME Failed to create file system for \":s3,provider=Other,env_auth=true,endpoint='http://127.0.0.1:PORT':\": NewSession: SharedConfigErr: EcsContainer was specified as the credential_source, but 'AWS_CONTAINER_CREDENTIALS_RELATIVE_URI' was not set",
     },
   },
   expiry: noCredentials,

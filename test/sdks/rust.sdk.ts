@@ -4,8 +4,14 @@ import { cargo } from "./runner/toolchains.ts"
 conformance({
   name: "AWS SDK for Rust",
   program: cargo("rust", "aws-config"),
-  cells: { bareProxy: { other: "token to the proxy" } },
+  cells: {
+    imdsEnd: {
+      refused:
+        'service error: unhandled error (ExpiredToken): Error { code: "ExpiredToken", message: "The security token included in the request is expired", aws_request_id: "REQUEST-ID" }',
+    },
+    bareProxy: { other: "token to the proxy" },
+  },
   expiry:
-    'dispatch failure: other: an error occurred while loading credentials: Non-success status from HTTP credential provider: StatusCode(403) (DispatchFailure(DispatchFailure { source: ConnectorError { kind: Other(None), source: ProviderError(ProviderError { source: "Non-success status from HTTP credential provider: StatusCode(403)" }), connection: Unknown } }))',
+    "dispatch failure: other: an error occurred while loading credentials: Non-success status from HTTP credential provider: StatusCode(403)",
   since: "release-2024-03-13",
 })

@@ -83,7 +83,8 @@ export function conformance(sdk: Sdk): void {
     })
     cell("ecs", async () => await once({ after: `${loadConfig} AWS_PROFILE=chained` }, auditor))
     cell("process", async () => {
-      const after = `${loadConfig} AWS_PROFILE=through-${machine.profile} AWS_EC2_METADATA_DISABLED=true`
+      const region = "AWS_REGION=eu-central-1 AWS_DEFAULT_REGION=eu-central-1"
+      const after = `${loadConfig} ${region} AWS_PROFILE=through-${machine.profile} AWS_EC2_METADATA_DISABLED=true`
       return await once({ before: { CREDD_HOME: machine.box.env["CREDD_HOME"] ?? "" }, lines: () => "", after })
     })
     cell("proxy", async () => {
@@ -144,6 +145,8 @@ export function conformance(sdk: Sdk): void {
     cell("imdsRecovery", async () => {
       const program = await onMetadata()
       await machine.logIn()
+      // Some stretch what has ended by a quarter of an hour and more before they look again.
+      machine.setClock(2 * afterTheSession + 30 * minutes)
       return await outcomeOf(program)
     })
   })
@@ -184,8 +187,8 @@ export function conformance(sdk: Sdk): void {
 
   async function onMetadata(): Promise<Running> {
     if (metadataRunning === undefined) {
-      expect(await machine.box.run(["imds", "enable", machine.profile])).toMatchObject({ status: 0 })
-      metadataRunning = (await machine.shell({ args: ["--imds", machine.profile] }))()
+      expect(await machine.box.run(["imds", "enable", "dev"])).toMatchObject({ status: 0 })
+      metadataRunning = (await machine.shell({ args: ["--imds", "dev"] }))()
     }
     return metadataRunning
   }

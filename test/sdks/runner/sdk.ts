@@ -18,7 +18,7 @@ export const cells = {
   imds: ["IMDS", "instance metadata: `credd imds enable`, `credd env --imds`"],
   imdsRenewal: ["IMDS renewal", "one process for more than an hour, from instance metadata"],
   imdsEnd: ["IMDS end", "the session is over, and one process had its credentials from instance metadata"],
-  imdsRecovery: ["IMDS login", "`credd login` in another terminal: the same process goes on"],
+  imdsRecovery: ["IMDS login", "`credd login` in another terminal: within half an hour the same process goes on"],
 } as const satisfies Readonly<Record<string, readonly [column: string, meaning: string]>>
 
 export type Cell = keyof typeof cells
