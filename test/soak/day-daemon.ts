@@ -75,6 +75,7 @@ const app = credentialsApp({
   peers,
   audit,
   log,
+  isProfile: (name) => broker.profiles().has(name),
   credentialsFor: (profile, lease) => broker.credentialsFor(profile, accessOf(lease)),
 })
 const port = await listenOnPort(
