@@ -95,6 +95,7 @@ export async function runDaemon({ isSupervised }: DaemonOptions, env: Env = proc
     const settings = await readSettings(env)
     log = pinoLog(settings.logLevel, env)
     forbidCoreDumps(log)
+    endOnDefect(log)
     started = await start({ settings, env, log, inherited, entrances })
   } catch (error) {
     if (!isSupervised || !(error instanceof CreddError)) throw error
@@ -112,6 +113,21 @@ export async function runDaemon({ isSupervised }: DaemonOptions, env: Env = proc
   await started.stop()
   return 0
 }
+
+/** In a state that nobody has thought of there is no going on. Node would print the error's message, whatever it holds. */
+function endOnDefect(log: DaemonLog): void {
+  process.once("uncaughtException", (error) => {
+    log.error("crashed", { error: error instanceof Error ? error.name : "unknown", at: placeOf(error) })
+    process.exit(defectStatus)
+  })
+}
+
+function placeOf(error: unknown): string | undefined {
+  return error instanceof Error ? /^ +at .*$/m.exec(error.stack ?? "")?.[0]?.trim() : undefined
+}
+
+/** `EX_SOFTWARE` of sysexits(3). */
+const defectStatus = 70
 
 interface StartOptions {
   readonly settings: Settings

@@ -171,6 +171,21 @@ describe("the secrets of a working day", () => {
     },
   )
 
+  it.each([
+    ["throws", "throw new TypeError('EXAMPLE-canary')"],
+    ["rejects", "void Promise.reject(new TypeError('EXAMPLE-canary'))"],
+  ])("are not in what is said of a defect that %s: it ends the daemon with 70", async (_, defect) => {
+    const box = await install()
+    const late = `setTimeout(() => { ${defect} }, 1500)`
+    box.env["NODE_OPTIONS"] = `--import=data:text/javascript;base64,${Buffer.from(late).toString("base64")}`
+
+    const { status, stderr } = await box.startInVain()
+
+    expect(status).toBe(70)
+    expect(stderr).toContain('"event":"crashed","error":"TypeError"')
+    expect(stderr).not.toContain("EXAMPLE-canary")
+  })
+
   it("are written to no diagnostic report, which Node makes of the whole environment", async () => {
     const box = await install()
     box.env["NODE_OPTIONS"] = `--report-on-signal --report-on-fatalerror --report-directory=${box.home}`
