@@ -18,6 +18,7 @@ const byPlaceholder: Readonly<Record<string, Propose>> = {
   file: (partial) => [`${partial}${fileMark}`],
   shell: () => shells,
   "completion-shell": () => completionShells,
+  source: () => ["credentials-file", "aws-mfa", "aws-vault"],
   time: () => ["15m", "1h", "4h", "8h", "12h", "36h"],
 }
 

@@ -51,9 +51,8 @@ export async function examine(
     ...(await portOf(context)),
     ...(await daemonOf(context)),
   }
-  const found: Finding[] = []
-  for (const check of checks) found.push(...(await check(visit)))
-  return { visit, findings: sorted([...visit.settingsProblem, ...found]) }
+  const found = await Promise.all(checks.map(async (check) => await check(visit)))
+  return { visit, findings: sorted([...visit.settingsProblem, ...found.flat()]) }
 }
 
 /** A wrong setting keeps the daemon from starting. */

@@ -87,6 +87,8 @@ async function completed(terminal: Terminal, typed: string, wanted: RegExp): Pro
 describe.each(["bash", "zsh", "fish"] as const)("TAB in a real %s", (shell) => {
   it.each([
     ["a command", "credd who", /^> credd whoami/m],
+    ["a command of a command", "credd lease rev", /^> credd lease revoke/m],
+    ["what comes after exec's --", "credd exec dev -- unam", /^> credd exec dev -- uname/m],
     ["a command after help", "credd help ref", /^> credd help refresh/m],
     ["a flag", "credd status --wa", /^> credd status --watch/m],
     ["a flag's value", "credd env --shell pow", /^> credd env --shell powershell/m],
@@ -156,12 +158,6 @@ describe("completion in bash", () => {
     },
     60_000,
   )
-
-  it("leaves what comes after exec's -- to bash", async () => {
-    const terminal = await open("bash", machine())
-
-    await completed(terminal, "credd exec dev -- unam", /credd exec dev -- uname/)
-  }, 60_000)
 })
 
 describe("credd __complete", () => {
