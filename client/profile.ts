@@ -43,6 +43,12 @@ export function shellProfile({ env }: Pick<Context, "env">): string | undefined 
   }
 }
 
+/** The token of the shell that credd has set up around this command: inside a scoped lease there is nothing wider. */
+export function surrounding(context: Pick<Context, "env">): { readonly within?: string } {
+  const token = context.env["AWS_CONTAINER_AUTHORIZATION_TOKEN"]
+  return token && shellProfile(context) !== undefined ? { within: token } : {}
+}
+
 /** The same for commands that ask the daemon anyway: it words the error when there is no answer. */
 export async function profileFor(context: Context, named: string | undefined): Promise<string> {
   const profile = profileFrom(context, named, readEndpoint(context))

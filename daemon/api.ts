@@ -324,6 +324,8 @@ export interface ControlRoutes {
       readonly description?: string
       /** A living lease of that name ends; without it that is an error. */
       readonly replace: boolean
+      /** The token of the environment that it is asked from: inside a scoped lease there is nothing wider. */
+      readonly within?: string
     }
     readonly answer: MadeLease
   }
@@ -359,6 +361,7 @@ export interface HeldRoutes {
       readonly pid: number
       readonly profile?: string
       readonly scope: LeaseScope | null
+      readonly within?: string
       readonly token?: string
     }
     readonly answer: MadeLease

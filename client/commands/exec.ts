@@ -5,7 +5,7 @@ import type { Context } from "../context.ts"
 import { environmentFor, word } from "../environment.ts"
 import { usageWrong } from "../failure.ts"
 import type { ScopeFlags } from "../lease-scope.ts"
-import { profileFrom, readEndpoint, shellProfile } from "../profile.ts"
+import { profileFrom, readEndpoint, shellProfile, surrounding } from "../profile.ts"
 
 export type ExecFlags = ScopeFlags & { readonly "no-region": boolean }
 
@@ -20,6 +20,7 @@ export const exec: Command<ExecFlags, string[]> = async (context, flags, named, 
   const { made, close } = await context.holdLease({
     command,
     scope: await scopeOf(context, flags),
+    ...surrounding(context),
     ...(profile === undefined ? {} : { profile }),
   })
   try {

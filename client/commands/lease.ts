@@ -7,6 +7,7 @@ import { environmentFor, shellFrom, shellLines, word } from "../environment.ts"
 import { Failure, usageWrong } from "../failure.ts"
 import { scopeAsked, type ScopeFlags } from "../lease-scope.ts"
 import { note, span, table, warning } from "../output.ts"
+import { surrounding } from "../profile.ts"
 
 type NewFlags = ScopeFlags & {
   readonly profile: readonly string[]
@@ -27,6 +28,7 @@ export const make: Command<NewFlags, [name: string]> = async (context, flags, na
     scope: scopeAsked(context, flags),
     ttlSeconds: secondsOf(ttl, "run: credd lease new NAME --profile PROFILE --ttl 1h"),
     replace,
+    ...surrounding(context),
     ...(description === undefined ? {} : { description }),
   })
   const [first, ...others] = profiles

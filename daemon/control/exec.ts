@@ -1,9 +1,10 @@
 /** The leases of `credd exec`: each is held by an open connection, and ends with it. */
-import type { MadeLease } from "../api.ts"
+import type { HeldRoutes, MadeLease } from "../api.ts"
 import { accessOf } from "../core/access.ts"
 import { tokenRejected } from "../core/errors.ts"
 import { execLeaseName, type Lease } from "../core/leases.ts"
-import { scopeFrom, type Scope } from "../core/scope.ts"
+import { nested } from "../core/nested-lease.ts"
+import { scopeFrom } from "../core/scope.ts"
 import type { HeldAnswer, HeldConnection, HeldHandlers } from "../http/control-app.ts"
 import { leaseFacts } from "./audit.ts"
 import { defaultProfile, leasedProfile } from "./environment.ts"
@@ -19,6 +20,7 @@ export interface Holds {
   close(): void
 }
 
+type Asked = HeldRoutes["POST /exec"]["body"]
 type Options = Pick<ControlOptions, "broker" | "leases" | "audit" | "endpoint" | "defaultProfile">
 
 export function createHolds(options: Options): Holds {
@@ -45,10 +47,12 @@ export function createHolds(options: Options): Holds {
     return { answer: { lease: leases.statusOf(lease), token, profiles, warnings: [] }, hold: hold(lease) }
   }
 
-  async function make(command: string, pid: number, profile: string, scope: Scope): Promise<HeldAnswer<MadeLease>> {
+  async function make({ command, pid, profile: named, scope, within }: Asked): Promise<HeldAnswer<MadeLease>> {
+    const profile = named ?? defaultProfile(options)
     const place = leasedProfile(options, profile)
-    broker.checkScope(profile, scope)
-    const { lease, token } = leases.draft({ name: freeName(command, pid), profiles: [profile], scope, pid }, true)
+    const asked = { name: freeName(command, pid), profiles: [profile], scope: scopeFrom(scope), pid }
+    const { lease, token } = leases.draft(nested(asked, leases.owner(within)), true)
+    broker.checkScope(profile, lease.scope)
     await insist(profile, lease)
     await leases.add(lease, true)
     audit.record("lease-new", { outcome: "ok", ...leaseFacts(leases.statusOf(lease)) })
@@ -83,10 +87,7 @@ export function createHolds(options: Options): Holds {
 
   return {
     handlers: {
-      "POST /exec": async ({ command, pid, profile, scope, token }) =>
-        token === undefined
-          ? await make(command, pid, profile ?? defaultProfile(options), scopeFrom(scope))
-          : again(token),
+      "POST /exec": async (asked) => (asked.token === undefined ? await make(asked) : again(asked.token)),
     },
     ended({ id }) {
       const connection = held.get(id)

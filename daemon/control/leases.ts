@@ -2,6 +2,7 @@
 import { accessOf } from "../core/access.ts"
 import { checkLeaseName, checkLeaseTtl, shellName, type Lease } from "../core/leases.ts"
 import { leaseWrong } from "../core/errors.ts"
+import { nested } from "../core/nested-lease.ts"
 import { scopeFrom } from "../core/scope.ts"
 import type { ControlHandlers } from "../http/control-app.ts"
 import { leasedProfile } from "./environment.ts"
@@ -16,23 +17,20 @@ export function leaseRoutes(options: ControlOptions): Routes {
   const { broker, leases, clock, renewLeases, renewShell } = options
   return {
     "GET /leases": async () => ({ leases: leases.status() }),
-    "POST /leases": async ({ name, profiles: named, scope: asked, ttlSeconds, description, replace }) => {
+    "POST /leases": async ({ name, profiles: named, scope, ttlSeconds, description, replace, within }) => {
       checkLeaseName(name)
       checkLeaseTtl(ttlSeconds)
-      const scope = scopeFrom(asked)
       const profiles = [...new Set(named)]
       const places = profiles.map((each) => leasedProfile(options, each))
-      for (const each of profiles) broker.checkScope(each, scope)
-      const { lease, token } = leases.draft(
-        {
-          name,
-          profiles,
-          scope,
-          expiration: clock.now() + ttlSeconds * 1_000,
-          ...(description === undefined ? {} : { description }),
-        },
-        replace,
-      )
+      const asked = {
+        name,
+        profiles,
+        scope: scopeFrom(scope),
+        expiration: clock.now() + ttlSeconds * 1_000,
+        ...(description === undefined ? {} : { description }),
+      }
+      const { lease, token } = leases.draft(nested(asked, leases.owner(within)), replace)
+      for (const each of profiles) broker.checkScope(each, lease.scope)
       const warnings = [...(await proven(options, lease)), ...shortLived(ttlSeconds), ...outlived(options, lease)]
       await leases.add(lease, replace)
       return { lease: leases.statusOf(lease), token: token.reveal(), profiles: places, warnings }

@@ -56,6 +56,8 @@ export interface Leases {
   /** Whether it is still good: it may have ended while its caller waited. */
   isGood(lease: Lease): boolean
   find(name: string): Lease | undefined
+  /** Whose token this is, without counting as a use. */
+  owner(token: string | undefined): Lease | undefined
   /** Refused from the next request on; kept before the promise is. */
   revoke(name: string): Promise<Lease>
   revokeAll(): Promise<readonly Lease[]>
@@ -207,6 +209,10 @@ export function createLeases(kept: readonly Lease[], { clock, records, log }: Le
     },
     isGood: (lease) => byHash.has(lease.tokenHash) && !isOver(lease),
     find: living,
+    owner(token) {
+      const lease = token === undefined ? undefined : byHash.get(sha256(token))?.lease
+      return lease === undefined || isOver(lease) ? undefined : lease
+    },
     async revoke(name) {
       const lease = living(name)
       if (lease === undefined) throw leaseNotFound(name, similarName(name, byName.keys()))

@@ -43,6 +43,7 @@ const scope = v.nullable(
   ]),
 )
 const leaseName = v.pipe(v.string(), v.nonEmpty(), v.maxLength(256))
+const token = v.pipe(v.string(), v.maxLength(256))
 const seconds = v.pipe(v.number(), v.integer())
 
 export interface ControlAppOptions {
@@ -135,6 +136,7 @@ export function controlApp({ handlers, held, before, log }: ControlAppOptions): 
       ttlSeconds: seconds,
       description: v.exactOptional(v.pipe(v.string(), v.maxLength(1_000))),
       replace: v.boolean(),
+      within: v.exactOptional(token),
     }),
   )
   on("DELETE /leases", v.object({ name: v.exactOptional(leaseName), all: v.boolean() }))
@@ -145,7 +147,8 @@ export function controlApp({ handlers, held, before, log }: ControlAppOptions): 
       pid: v.pipe(seconds, v.minValue(1)),
       profile: v.exactOptional(profile),
       scope,
-      token: v.exactOptional(v.pipe(v.string(), v.maxLength(256))),
+      within: v.exactOptional(token),
+      token: v.exactOptional(token),
     }),
   )
   on("GET /imds", nothing)

@@ -8,6 +8,8 @@ import { openTerminal, type Terminal } from "../support/terminal.ts"
 
 const credd = fileURLToPath(new URL("../../dist/client/main.js", import.meta.url))
 
+const managed = "arn:aws:iam::aws:policy/ReadOnlyAccess"
+
 async function signedIn(): Promise<Installation> {
   const box = await install()
   await box.start()
@@ -226,6 +228,19 @@ describe("credd exec", () => {
         .map((uri) => uri.split("/").at(-1)),
     ]).toEqual([5, ["dev", "acme"]])
   })
+
+  it("gives no more inside a scoped lease than that lease has", async () => {
+    const box = await signedIn()
+    const inside = async (inner: string): Promise<string> =>
+      (await box.run(["exec", "dev", "--read-only", "--", "sh", "-c", inner, process.execPath, credd])).stdout
+
+    expect(await inside('"$0" "$1" exec dev -- "$0" "$1" lease list')).toMatch(/^node-\d+ +dev +read-only/m)
+    expect(await inside('"$0" "$1" exec acme -- true; echo $?')).toBe("1\n")
+    expect(await inside(`"$0" "$1" exec dev --policy-arn ${managed} -- true; echo $?`)).toBe("1\n")
+    expect(await inside('"$0" "$1" lease new more --profile dev >/dev/null; "$0" "$1" lease show more')).toContain(
+      "scope     read-only",
+    )
+  }, 60_000)
 
   it("makes no lease in vain when fifty run at once, and one role session serves them all", async () => {
     const box = await signedIn()
