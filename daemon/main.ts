@@ -96,7 +96,7 @@ export async function runDaemon({ isSupervised }: DaemonOptions, env: Env = proc
     log = pinoLog(settings.logLevel, env)
     forbidCoreDumps(log)
     endOnDefect(log)
-    started = await start({ settings, env, log, inherited, entrances })
+    started = await start({ settings, env, log, inherited, entrances, isSupervised })
   } catch (error) {
     if (!isSupervised || !(error instanceof CreddError)) throw error
     pinoLog("error", env).error("not_started", { message: error.message, hint: error.hint })
@@ -134,6 +134,7 @@ interface StartOptions {
   readonly env: Env
   readonly log: DaemonLog
   readonly inherited: Inherited<Server>
+  readonly isSupervised: boolean
   readonly entrances: { readonly credentials: Entrance<Credentials>; readonly control: Entrance<Fetching> }
 }
 
@@ -143,7 +144,7 @@ interface Started {
   stop(): Promise<void>
 }
 
-async function start({ settings, env, log, inherited, entrances }: StartOptions): Promise<Started> {
+async function start({ settings, env, log, inherited, entrances, isSupervised }: StartOptions): Promise<Started> {
   const { paths } = settings
   // A socket that was handed over answers before anybody listens on it.
   if (inherited.control === undefined && (await answers(paths.socket))) throw alreadyRunning(undefined)
@@ -191,6 +192,9 @@ async function start({ settings, env, log, inherited, entrances }: StartOptions)
   const trail = auditTrail({ state: paths.state, clock, log, peers })
   const audit = calmRefusals(trail, clock)
   leases.onEnd(({ name, id }) => audit.record("lease-end", { outcome: "ok", lease: name, leaseId: id }))
+  // Whoever restarts the service has callers that wait: what asks AWS is read while the keychain is asked. And an upgrade
+  // replaces these files under a daemon that runs.
+  if (isSupervised) void Promise.all([http(), import("@aws-sdk/client-sts")]).catch(() => undefined)
   await steadily(broker.settle)
 
   // The port's own number decides which Host headers are ours, so it comes before the app that checks them.

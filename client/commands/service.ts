@@ -60,7 +60,7 @@ export const install: Command<InstallFlags> = async (context, { linger, strict }
       hint: "run: credd service logs",
     })
   }
-  if (linger) await manager.linger?.()
+  if (linger && before.lingers !== true) await manager.linger?.()
   const { daemon, sessions } = await answering(context, manager)
 
   for (const each of place.warnings) warning(streams.stderr, each)
@@ -76,7 +76,7 @@ export const install: Command<InstallFlags> = async (context, { linger, strict }
 type UninstallFlags = { readonly purge: boolean; readonly yes: boolean }
 
 export const uninstall: Command<UninstallFlags> = async (context, { purge, yes }) => {
-  const { files, paths, process: streams } = context
+  const { paths, process: streams } = context
   const { host, manager } = await open(context)
   const settings = dirname(paths.settings)
   if (purge) {
@@ -92,9 +92,7 @@ export const uninstall: Command<UninstallFlags> = async (context, { purge, yes }
 
   note(streams.stderr, "the service is uninstalled; open shells that asked credd have no credentials any more")
   if (!purge) {
-    const left = [paths.settings, ...lasting.map((name) => join(paths.state, name))].filter(
-      (path) => files.read(path) !== undefined || host.exists(path),
-    )
+    const left = [paths.settings, ...lasting.map((name) => join(paths.state, name))].filter(host.exists)
     note(streams.stderr, `left in place: what your keychain holds of credd${left.map((path) => `, ${path}`).join("")}`)
     note(streams.stderr, "to take these away too: credd service uninstall --purge")
   }

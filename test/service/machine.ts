@@ -31,14 +31,18 @@ export interface Machine {
 export type User = "owner" | "intruder"
 const ids = { owner: 1000, intruder: 1001 } as const
 
-export async function bootMachine(): Promise<Machine> {
+/** A machine that does not power off by itself is switched off. */
+const patienceMs = 20_000
+
+/** With the package installed, or as bare as a new machine with node. */
+export async function bootMachine({ isBare = false } = {}): Promise<Machine> {
   const folder = mkdtempSync(join(tmpdir(), "credd-machine-"))
   const root = join(folder, "root")
   // Overlayfs wants its own layer on a file system that is no overlay itself.
   mkdirSync(join(folder, "layer"))
   execFileSync("mount", ["-t", "tmpfs", "tmpfs", join(folder, "layer")])
   for (const path of [root, join(folder, "layer", "upper"), join(folder, "layer", "work")]) mkdirSync(path)
-  const layers = `lowerdir=${installed}:${disk},upperdir=${folder}/layer/upper,workdir=${folder}/layer/work`
+  const layers = `lowerdir=${isBare ? disk : `${installed}:${disk}`},upperdir=${folder}/layer/upper,workdir=${folder}/layer/work`
   execFileSync("mount", ["-t", "overlay", "overlay", "-o", layers, root])
   let container: ChildProcess
   let init = ""
@@ -61,7 +65,10 @@ export async function bootMachine(): Promise<Machine> {
 
   async function halt(): Promise<void> {
     const ended = new Promise((resolve) => {
+      if (container.exitCode !== null) resolve(undefined)
       container.once("exit", resolve)
+      // Its processes end with it.
+      setTimeout(() => container.kill("SIGKILL"), patienceMs).unref()
     })
     await run("systemctl poweroff")
     await ended
@@ -108,8 +115,7 @@ export async function bootMachine(): Promise<Machine> {
     },
     async powerOff() {
       await halt()
-      execFileSync("umount", [root])
-      execFileSync("umount", [join(folder, "layer")])
+      execFileSync("umount", ["--lazy", root, join(folder, "layer")])
       rmSync(folder, { recursive: true })
     },
   }

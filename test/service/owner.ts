@@ -1,5 +1,5 @@
 /** A machine whose owner has credd as a service, and the sandbox that takes AWS's place inside it. */
-import { cpSync, mkdirSync, writeFileSync } from "node:fs"
+import { cpSync, mkdirSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { vi } from "vitest"
 import { currentCode } from "../sandbox/totp.ts"
@@ -25,9 +25,8 @@ export async function ownersMachine(): Promise<OwnersMachine> {
   const machine = await bootMachine()
   const owner = (line: string): Promise<Ran> => machine.as("owner", line)
   await machine.login("owner")
+  await must(owner("mkdir -p .aws .config/credd"))
   await startSandbox(machine)
-  await must(owner(`mkdir -p .aws .config/credd && cat > .aws/config <<'EOF'\n${config}EOF`))
-  await must(owner('sed -i "s,^region = eu.*,&\\nendpoint_url = $(cat /srv/url)," .aws/config'))
   return { ...machine, owner }
 }
 
@@ -40,12 +39,15 @@ async function startSandbox(machine: Machine): Promise<void> {
   for (const name of ["otpauth", "@noble", "valibot"]) {
     cpSync(join("node_modules", name), join(folder, "node_modules", name), { recursive: true })
   }
+  rmSync(join(folder, "url"), { force: true })
   writeFileSync(join(folder, "package.json"), '{ "type": "module" }')
   writeFileSync(join(folder, "sandbox"), "#!/bin/sh\nexec node /srv/dist/test/sandbox/main.js > /srv/url\n", {
     mode: 0o755,
   })
   await must(machine.run("systemctl reset-failed sandbox 2>/dev/null; systemd-run --unit=sandbox /srv/sandbox"))
   await vi.waitFor(async () => await must(machine.run("grep -q http /srv/url")), { timeout: 15_000, interval: 100 })
+  await must(machine.as("owner", `cat > .aws/config <<'EOF'\n${config}EOF`))
+  await must(machine.as("owner", 'sed -i "s,^region = eu.*,&\\nendpoint_url = $(cat /srv/url)," .aws/config'))
 }
 
 /** A keyring that a desktop login has unlocked, an access key in it, and a session. */
@@ -56,7 +58,7 @@ export async function signIn({ owner }: OwnersMachine): Promise<void> {
   await must(owner(`echo ${code()} | credd login acme`))
 }
 
-async function unlockKeyring({ owner }: Pick<OwnersMachine, "owner">): Promise<void> {
+export async function unlockKeyring({ owner }: Pick<OwnersMachine, "owner">): Promise<void> {
   // Not of this shell: it stays.
   await must(
     owner("printf EXAMPLE-password | gnome-keyring-daemon --replace --unlock --components=secrets >/dev/null 2>&1"),
@@ -68,5 +70,9 @@ function code(): string {
   return currentCode(device?.totpSecret ?? "", Date.now())
 }
 
-export const credentialsLine =
-  'curl -sS --max-time 5 -H "Authorization: $(cat .local/state/credd/tokens/shell)" http://127.0.0.1:9912/credentials/dev'
+export const credentialsLine = askFor("dev")
+
+export function askFor(profile: string): string {
+  const token = "$(cat .local/state/credd/tokens/shell)"
+  return `curl -sS --max-time 5 -H "Authorization: ${token}" http://127.0.0.1:9912/credentials/${profile}`
+}

@@ -7,16 +7,20 @@ import { installMissing } from "../support/prepare.ts"
 const cache = resolve(".cache/service")
 /** Renamed when its recipe changes. */
 export const disk = join(cache, "bookworm-1")
-const tarball = join(cache, "credd.tgz")
+export const tarball = join(cache, "credd.tgz")
 /** The package, installed as `npm install -g` does: a layer over the disk. */
 export const installed = join(cache, "installed")
 
-const debian = "http://deb.debian.org/debian"
 const inside =
   "systemd,systemd-sysv,dbus,dbus-user-session,libpam-systemd,gnome-keyring,libsecret-tools,curl,procps,iproute2,ca-certificates"
 
 export default function prepare(): void {
-  installMissing({ debootstrap: "debootstrap", "systemd-nspawn": "systemd-container" })
+  installMissing({
+    debootstrap: "debootstrap",
+    "systemd-nspawn": "systemd-container",
+    lintian: "lintian",
+    strip: "binutils",
+  })
   mkdirSync(cache, { recursive: true })
   if (!existsSync(disk)) makeDisk()
   pack()
@@ -28,7 +32,7 @@ function makeDisk(): void {
   rmSync(making, { recursive: true, force: true })
   console.log("installing a small Debian into .cache/service, once")
   const log = { stdio: ["ignore", "ignore", "inherit"] as const }
-  execFileSync("debootstrap", ["--variant=minbase", `--include=${inside}`, "bookworm", making, debian], {
+  execFileSync("debootstrap", ["--variant=minbase", `--include=${inside}`, "bookworm", making, mirror()], {
     stdio: [...log.stdio],
   })
   const script = `
@@ -46,6 +50,14 @@ mkdir -p "$1/var/cache/apt/archives/partial" "$1/var/lib/apt/lists/partial"
 `
   execFileSync("sh", ["-c", script, "sh", making], { stdio: [...log.stdio] })
   renameSync(making, disk)
+}
+
+/** Where this machine has its own packages from. */
+function mirror(): string {
+  const lists = execFileSync("sh", ["-c", "cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null || true"])
+  const found = /^(?:URIs:|deb(?: \[[^\]]*\])?) *(\S+\/debian\/?)(?:\s|$)/m.exec(String(lists))?.[1]
+  if (found === undefined) throw new Error("the service tests need a Debian mirror in /etc/apt/sources.list")
+  return found
 }
 
 function pack(): void {
