@@ -33,10 +33,18 @@ export function showProgress(what: string, { stderr, env, isPlain }: ProgressOpt
   }
   draw()
   const timer = setInterval(draw, frameMs)
-  return () => {
+  function hide(): void {
     clearInterval(timer)
+    process.off("SIGINT", endClean)
     stderr.write("\r\u001b[K")
   }
+  // Ctrl-C ends the process as it would have without us, on a clean line.
+  function endClean(): void {
+    hide()
+    process.kill(process.pid, "SIGINT")
+  }
+  process.once("SIGINT", endClean)
+  return hide
 }
 
 const words: Partial<Readonly<Record<ControlRoute, string>>> = {

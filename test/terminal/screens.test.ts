@@ -109,6 +109,19 @@ describe("in a terminal", () => {
     expect(screen.split("\n")[0]).toContain("signed in")
   }, 60_000)
 
+  it("Ctrl-C while it spins leaves a clean line", async () => {
+    const box = await machine()
+    await box.run(["add", "acme"], accessKeyLines)
+    box.sandbox.faults.add({ kind: "latency", ms: 8_000, action: "GetSessionToken" })
+    const terminal = await terminalWith(box, ["login", "acme", "--mfa-code", box.sandbox.mfaCode("alice")], 80)
+
+    await terminal.shows("asking AWS for a session")
+    await terminal.press("C-c")
+    const screen = await terminal.shows("ended 130")
+
+    expect(screen).not.toContain("asking AWS")
+  }, 60_000)
+
   it("the spinner is of plain letters where the locale has no others", async () => {
     const box = await machine()
     await box.run(["add", "acme"], accessKeyLines)
