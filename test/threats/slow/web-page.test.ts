@@ -218,5 +218,5 @@ describe("a web page that has the right token", () => {
     expect(lines.filter(({ event }) => event === "served")).toEqual([])
     expect(lines.filter(({ event }) => event === "lock")).toEqual([])
     expect((await box.run(["whoami", "dev"])).status).toBe(0)
-  })
+  }, 300_000)
 })
