@@ -15,6 +15,11 @@ package=$(cd "${0%/*}/.." && pwd -P)
 # Packages beside ours: npm may put what we need there.
 code=${package%%/node_modules/*}
 [ "$code" = "$package" ] || code=$code/node_modules
+# pnpm keeps each in a folder of its own, and node follows its links; so does a checkout's that is a link.
+case $code in
+*/.pnpm/*) code=${code%%/.pnpm/*}/.pnpm ;;
+esac
+linked=$(cd "$package/node_modules" 2>/dev/null && pwd -P) || linked=
 
 # As daemon/paths.ts has them.
 case $(uname) in
@@ -72,7 +77,7 @@ set -f
 # shellcheck disable=SC2046 # one word a line is what is wanted
 set -- --disable-warning=ExperimentalWarning --disable-warning=SecurityWarning --allow-worker --allow-child-process \
   $(walls --allow-fs-write "$state/" "$runtime/") \
-  $(walls --allow-fs-read "$code/" "$state/" "$runtime/" "$settings/" "$HOME/.aws/" /proc/ "${AWS_CONFIG_FILE:-}" \
+  $(walls --allow-fs-read "$code/" "${linked:+$linked/}" "$state/" "$runtime/" "$settings/" "$HOME/.aws/" /proc/ "${AWS_CONFIG_FILE:-}" \
     "${AWS_SHARED_CREDENTIALS_FILE:-}" "${AWS_CA_BUNDLE:-}" "${CREDENTIALS_DIRECTORY:+$CREDENTIALS_DIRECTORY/}" \
     "${CREDD_PASSPHRASE_FILE:-$passphrase}")
 if [ "$number" -ge 2500 ]; then set -- --allow-net "$@"; fi

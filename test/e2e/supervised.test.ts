@@ -292,7 +292,7 @@ describe("SIGHUP", () => {
     await reload('log_level = "debug"\ndefault_profile = "dev"\n', "settings_read_again")
     await fetchCredentials(box, "dev")
 
-    expect(box.log()).toContain("credentials_served")
+    await vi.waitFor(() => expect(box.log()).toContain("credentials_served"))
     expect(JSON.parse(readFileSync(join(box.env["CREDD_HOME"] ?? "", "endpoint.json"), "utf8"))).toMatchObject({
       defaultProfile: "dev",
     })

@@ -52,7 +52,7 @@ describe("the Debian package", () => {
 
     expect(stdout.split("\n").filter((line) => line.startsWith("E:"))).toEqual([])
     expect(status).toBe(0)
-  })
+  }, 180_000)
 
   it("brings the units, which a user starts without copies of his own, and goes without a trace", async () => {
     copyFileSync(file, join(machine.root, "srv/credd.deb"))

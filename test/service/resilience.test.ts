@@ -88,26 +88,28 @@ describe("the service", () => {
   it("refuses nobody through 20 kill -9 under load, is back within 500 ms, and nobody else gets the port", async () => {
     const enough = await underLoad(machine)
     const leave = await squatting(machine)
-    const kills: number[] = []
+    const kills: { readonly from: number; readonly to: number }[] = []
     for (let i = 0; i < 20; i += 1) {
       const old = await pid()
-      kills.push(Date.now())
+      const from = Date.now()
       await must(owner(`kill -9 ${old}`))
+      kills.push({ from, to: Date.now() })
       await replaced(old, 10_000)
     }
     const bareMs = await bareStartMs()
     const requests = await enough()
     const squatter = await leave()
 
-    const { ok = 0, ECONNRESET = 0, "status 503": late = 0, ...others } = counted(requests)
+    const { ok = 0, ECONNRESET: _, "status 503": late = 0, ...others } = counted(requests)
     expect(others).toEqual({})
     // Only what was under way at the moment of a kill; and where the role's own credentials came later than 900 ms.
-    expect(ECONNRESET).toBeLessThanOrEqual(20 * 8)
+    const reset = requests.filter(({ outcome }) => outcome === "ECONNRESET")
+    for (const { began, ended } of reset) expect(kills.some(({ from, to }) => began <= to && ended >= from)).toBe(true)
     expect(late).toBeLessThanOrEqual(requests.length / 20)
     expect(ok).toBeGreaterThan(500)
-    const backAfter = kills.map((at) => {
-      const served = requests.filter(({ began, outcome }) => outcome === "ok" && began >= at).map(({ ended }) => ended)
-      return Math.min(...served) - at
+    const backAfter = kills.map(({ to }) => {
+      const served = requests.filter(({ began, outcome }) => outcome === "ok" && began >= to).map(({ ended }) => ended)
+      return Math.min(...served) - to
     })
     console.log(`back after kill -9: ${sorted(backAfter).join(" ")} ms; a bare node starts in ${bareMs} ms`)
     // On a machine that is busy with other things, in proportion to what node itself takes there.
