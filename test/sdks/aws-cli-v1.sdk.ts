@@ -11,4 +11,5 @@ conformance({
   },
   expiry: String.raw`Error when retrieving credentials from container-role: Error retrieving metadata: Received non 200 response 403 from container metadata: {"Code":"SessionExpired","Message":"the MFA session for profile \"acme\" ended at TIME; run: credd login acme","code":"SessionExpired","message":"the MFA session for profile \"acme\" ended at TIME; run: credd login acme"}`,
   since: "1.30.0",
+  limits: ["After a refusal it tries three times, a second apart, before it says so."],
 })

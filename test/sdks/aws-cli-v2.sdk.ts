@@ -36,4 +36,7 @@ conformance({
   },
   expiry: String.raw`Error when retrieving credentials from container-role: Error retrieving metadata: Received non 200 response (403) from ECS metadata: {"Code":"SessionExpired","Message":"the MFA session for profile \"acme\" ended at TIME; run: credd login acme","code":"SessionExpired","message":"the MFA session for profile \"acme\" ended at TIME; run: credd login acme"}`,
   since: "2.15.0",
+  limits: [
+    "Debian's version reads the token from the variable only (`credd env`, not `--token-file`). Newer ones read both.",
+  ],
 })

@@ -12,5 +12,4 @@ conformance({
   },
   expiry:
     'operation error STS: GetCallerIdentity, get identity: get credentials: failed to refresh cached credentials, failed to load credentials, SessionExpired: the MFA session for profile "acme" ended at TIME; run: credd login acme',
-  since: "2.0.0-beta.41",
 })

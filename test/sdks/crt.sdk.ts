@@ -12,5 +12,7 @@ conformance({
     ecs: { other: "the profile is ignored" },
   },
   expiry: "Error: aws-c-auth: AWS_AUTH_SIGNING_NO_CREDENTIALS, Attempt to sign an http request without credentials",
-  since: "1.20",
+  limits: [
+    "It reckons by the time that the machine was awake: after a sleep it signs with ended credentials until that much time has gone by.",
+  ],
 })

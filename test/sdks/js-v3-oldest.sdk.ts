@@ -2,12 +2,15 @@ import { conformance } from "./runner/conformance.ts"
 import { npm } from "./runner/toolchains.ts"
 
 conformance({
-  name: "AWS SDK for JavaScript v3, the oldest with token files",
+  name: "AWS SDK for JavaScript v3, an early one",
   program: npm("js-v3-oldest", "@aws-sdk/client-sts"),
   cells: {
     imdsEnd: { refused: "ExpiredToken: The security token included in the request is expired" },
     file: { refused: "CredentialsProviderError: Could not load credentials from any providers" },
   },
   expiry: "CredentialsProviderError: Could not load credentials from any providers",
-  since: "3.458.0",
+  since: "3.511.0",
+  limits: [
+    "Amazon's list names this version as the first with token files; its default chain does not read them yet. 3.511.0 does, 3.490.0 does not.",
+  ],
 })

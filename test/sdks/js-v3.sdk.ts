@@ -6,5 +6,5 @@ conformance({
   program: npm("js-v3", "@aws-sdk/client-sts"),
   cells: { imdsEnd: { refused: "CredentialsProviderError: Could not load credentials from any providers" } },
   expiry: "CredentialsProviderError: Could not load credentials from any providers",
-  since: "3.458.0",
+  since: "3.511.0",
 })

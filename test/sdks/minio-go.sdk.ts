@@ -14,5 +14,4 @@ conformance({
     imdsRecovery: { notApplicable: "its address of the metadata service is set in code only" },
   },
   expiry: "403 Forbidden",
-  since: "7.0.67",
 })

@@ -20,5 +20,8 @@ conformance({
     bareProxy: { other: "token to the proxy" },
   },
   expiry: String.raw`Generic S3 error: Error performing GET http://127.0.0.1:PORT/credentials/dev in TIME - Server returned non-2xx status code: 403 Forbidden: {"Code":"SessionExpired","Message":"the MFA session for profile \"acme\" ended at TIME; run: credd login acme","code":"SessionExpired","message":"the MFA session for profile \"acme\" ended at TIME; run: credd login acme"}`,
-  since: "0.12",
+  limits: [
+    "It reads the token from a file only: use `credd env --token-file`. With a token in a variable it asks instance metadata instead, which on EC2 is the machine's own role.",
+    "It reads no profiles, and its IMDS address comes from `AWS_METADATA_ENDPOINT`, which `credd env --imds` sets.",
+  ],
 })

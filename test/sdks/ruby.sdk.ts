@@ -3,6 +3,7 @@ import { answering } from "./runner/programs.ts"
 import { debian, source } from "./runner/toolchains.ts"
 
 const noFullUri = { notApplicable: "this version knows no full URI" }
+const noPort = { notApplicable: "this version asks port 80, whatever the address says" }
 
 conformance({
   name: "AWS SDK for Ruby",
@@ -24,6 +25,13 @@ conformance({
     restart: noFullUri,
     expiry: noFullUri,
     recovery: noFullUri,
+    imds: noPort,
+    imdsRenewal: noPort,
+    imdsEnd: noPort,
+    imdsRecovery: noPort,
   },
   since: "3.188.0",
+  limits: [
+    "Debian's version reads the address of a container in one form only, which credd does not use. `credd process` serves it.",
+  ],
 })

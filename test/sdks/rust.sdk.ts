@@ -14,4 +14,7 @@ conformance({
   expiry:
     "dispatch failure: other: an error occurred while loading credentials: Non-success status from HTTP credential provider: StatusCode(403)",
   since: "release-2024-03-13",
+  limits: [
+    "It sends even loopback requests through `http_proxy`: keep `127.0.0.1` in `NO_PROXY`, as `credd env` does.",
+  ],
 })

@@ -1,6 +1,6 @@
 /**
- * Ends a run of the suite: writes `docs/sdks.md`, or in CI insists that it says what was found, and counts. A run of a few
- * SDKs changes their rows; the others' are kept in `.cache/sdks/found`.
+ * Ends a run of the suite: writes `docs/sdks.md`, or in CI insists that it says what was found, and counts. A run of some
+ * cells changes those; the others are kept in `.cache/sdks/found`.
  */
 import { execFileSync } from "node:child_process"
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
@@ -10,6 +10,7 @@ import type { Reporter, TestModule } from "vitest/node"
 import ClosingLine from "../../support/closing-line.ts"
 import { cacheFolder } from "./cache.ts"
 import type { Measured, NotHad } from "./conformance.ts"
+import { cells } from "./sdk.ts"
 import { page } from "./table.ts"
 
 const docs = fileURLToPath(new URL("../../../docs/sdks.md", import.meta.url))
@@ -18,48 +19,58 @@ const oxfmt = fileURLToPath(new URL("../../../node_modules/.bin/oxfmt", import.m
 const kept = join(cacheFolder, "found")
 
 interface Found {
+  readonly isWhole: boolean
   readonly measured: readonly Measured[]
   readonly notHad: readonly NotHad[]
 }
 
 export default class SdkReporter implements Reporter {
   onTestRunEnd(modules: readonly TestModule[]): void {
-    const found = new Map<string, Found>()
-    if (!process.env["CI"]) readKept(found)
-    for (const module of modules) {
-      const now = foundIn(module)
-      if (now !== undefined) found.set(basename(module.moduleId), now)
-    }
-    const missing = readdirSync(suite).filter((name) => name.endsWith(".sdk.ts") && !found.has(name))
+    const found = new Map<string, Found | undefined>()
+    const names = readdirSync(suite).filter((name) => name.endsWith(".sdk.ts"))
+    // In CI only what this run has seen counts.
+    if (!process.env["CI"]) for (const name of names) found.set(name, keptOf(name))
+    for (const module of modules) found.set(basename(module.moduleId), foundIn(module))
+    const missing = names.filter((name) => found.get(name)?.isWhole !== true)
 
     let failed = 0
-    if (missing.length === 0) failed = sayWhatWasFound([...found.values()]) ? 0 : 1
+    if (missing.length === 0) failed = sayWhatWasFound([...found.values()].filter((each) => each !== undefined)) ? 0 : 1
     else console.log(`docs/sdks.md stays as it is; not found as expected in every cell: ${missing.join(", ")}`)
     new ClosingLine(failed).onTestRunEnd(modules)
   }
 }
 
-/** Undefined where a cell was left out, or was not as expected. */
-function foundIn(module: TestModule): Found | undefined {
-  const tests = [...module.children.allTests()]
-  const metas = tests.map((test) => test.meta())
-  const isWhole = tests.every((test) => test.result().state === "passed" || test.meta().notHad !== undefined)
-  if (tests.length === 0 || !isWhole) return undefined
-  const found: Found = {
-    measured: metas.map((meta) => meta.cell).filter((cell): cell is Measured => cell !== undefined),
-    notHad: metas.map((meta) => meta.notHad).filter((each): each is NotHad => each !== undefined),
+/** Whole where every cell was as expected, now or, left out of this run, in an earlier one. */
+function foundIn(module: TestModule): Found {
+  const before = process.env["CI"] ? undefined : keptOf(basename(module.moduleId))
+  const found = { isWhole: true, measured: [] as Measured[], notHad: [] as NotHad[] }
+  let fresh: Measured | undefined
+  for (const test of module.children.allTests()) {
+    const { state } = test.result()
+    const { cell, notHad } = test.meta()
+    const known = before?.measured.find((each) => cells[each.cell][1] === test.name)
+    if (notHad !== undefined) found.notHad.push(notHad)
+    else if (state === "passed" && cell !== undefined) found.measured.push((fresh = cell))
+    else if (state === "skipped" && known !== undefined) found.measured.push(known)
+    else found.isWhole = false
   }
+  // What the SDK's file says of it, as it is now.
+  if (fresh !== undefined) found.measured = found.measured.map((each) => ({ ...each, ...aboutOf(fresh) }))
   mkdirSync(kept, { recursive: true })
-  writeFileSync(join(kept, `${basename(module.moduleId)}.json`), JSON.stringify(found))
+  writeFileSync(keptFile(basename(module.moduleId)), JSON.stringify(found))
   return found
 }
 
-function readKept(found: Map<string, Found>): void {
-  if (!existsSync(kept)) return
-  for (const name of readdirSync(suite)) {
-    const file = join(kept, `${name}.json`)
-    if (existsSync(file)) found.set(name, JSON.parse(readFileSync(file, "utf8")) as Found)
-  }
+function aboutOf({ sdk, version }: Measured): Pick<Measured, "sdk" | "version"> {
+  return { sdk, version }
+}
+
+function keptFile(name: string): string {
+  return join(kept, `${name}.json`)
+}
+
+function keptOf(name: string): Found | undefined {
+  return existsSync(keptFile(name)) ? (JSON.parse(readFileSync(keptFile(name), "utf8")) as Found) : undefined
 }
 
 /** False where the page in the repository says something else, and CI is not the one to change it. */

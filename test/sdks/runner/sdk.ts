@@ -23,6 +23,9 @@ export const cells = {
 
 export type Cell = keyof typeof cells
 
+/** What takes hours, for which a clock must be moved. */
+export const afterHours: readonly Cell[] = ["imdsRenewal", "imdsEnd", "imdsRecovery"]
+
 /** What a caller comes to: the answer of AWS, or the text that the person sees. */
 export type Outcome = "served" | { readonly refused: string } | { readonly other: string }
 
@@ -54,8 +57,8 @@ export interface Sdk {
   readonly cells?: { readonly [Name in Cell]?: Outcome | NotApplicable }
   /** What a person sees when the session is over: every word of it. */
   readonly expiry?: string
-  /** The oldest version that reads a token file. */
-  readonly since: string
+  /** The oldest version that reads a token file, by AWS's list for EKS Pod Identity or by our own look. */
+  readonly since?: string
   readonly limits?: readonly string[]
 }
 

@@ -1,6 +1,6 @@
 /** What the suite found, as the page `docs/sdks.md`. */
 import type { Measured, NotHad } from "./conformance.ts"
-import { cells, isNotApplicable, type Cell, type Outcome } from "./sdk.ts"
+import { afterHours, cells, isNotApplicable, type Cell, type Outcome } from "./sdk.ts"
 
 const order = Object.keys(cells) as Cell[]
 
@@ -16,7 +16,7 @@ cell. Each program is set up by evaluating in \`sh\` exactly what \`credd env\` 
 
 ${order.map((cell) => `- **${cells[cell][0]}**: ${cells[cell][1]}.`).join("\n")}
 
-✓ is served; – does not apply, and below it says why; anything else is a number of the SDK's notes below.
+✓ is served; – does not apply, and below it says why; a number is that of the SDK's notes below; ? has not been looked at.
 
 ${table(found)}
 
@@ -35,7 +35,7 @@ function table(found: readonly (readonly Measured[])[]): string {
     const marks = order.map((cell) => {
       const index = notes.findIndex((note) => note.cell === cell)
       if (index !== -1) return notes[index]?.applies === false ? "–" : `(${index + 1})`
-      return all.some((each) => each.cell === cell) ? "✓" : "–"
+      return all.some((each) => each.cell === cell) ? "✓" : "?"
     })
     const [first] = all
     return [`[${first?.sdk.name}](#${anchor(first?.sdk.name ?? "")})`, first?.version ?? "", ...marks]
@@ -55,6 +55,9 @@ function notesOf(all: readonly Measured[]): readonly Note[] {
     if (expected !== undefined && isNotApplicable(expected)) {
       return [{ cell, text: expected.notApplicable, applies: false }]
     }
+    if (all[0]?.sdk.clock === "own" && afterHours.includes(cell) && expected === undefined) {
+      return [{ cell, text: "no hours go by for it here: its clock cannot be moved", applies: false }]
+    }
     const outcome = all.find((each) => each.cell === cell)?.outcome
     return outcome === undefined || outcome === "served" || cell === "expiry"
       ? []
@@ -68,7 +71,8 @@ function section(all: readonly Measured[]): string {
   const notes = notesOf(all).map(({ cell, text }, index) => `${index + 1}. **${cells[cell][0]}**: ${text}`)
   const parts = [
     `## ${first?.sdk.name}`,
-    `Token files since ${first?.sdk.since}.${end === undefined ? "" : " When the session is over:"}`,
+    first?.sdk.since === undefined ? "" : `Token files since version ${first.sdk.since}.`,
+    end === undefined ? "" : "When the session is over:",
     end === undefined ? "" : `\`\`\`text\n${textOf(end)}\n\`\`\``,
     notes.join("\n"),
     (first?.sdk.limits ?? []).map((limit) => `- ${limit}`).join("\n"),
