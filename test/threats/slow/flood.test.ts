@@ -25,7 +25,6 @@ const flooder = `
     socket.once("close", () => {
       if (wasOpen) open -= 1
       if (again === "again") setTimeout(one, 20)
-      else if (open === 0 && opened >= Number(count)) console.log("all closed")
     })
     socket.resume()
   }
@@ -110,9 +109,8 @@ describe("a flood", () => {
     await told(slow, "flooding")
 
     expect(await served(box, port, 20)).toBe(20)
-    await told(slow, "all closed")
 
-    await vi.waitFor(() => expect(descriptors(pid)).toBeLessThan(60), { timeout: 10_000 })
+    await vi.waitFor(() => expect(descriptors(pid)).toBeLessThan(60), { timeout: 30_000 })
     expect((await box.run(["status"])).status).toBe(0)
   })
 
