@@ -129,7 +129,8 @@ export function keychain(options: KeychainOptions): ItemStore {
       return await inTurn(index)
     } catch (error) {
       if (kept === undefined) throw error
-      return kept.names
+      // What may be there counts: a name too many reads as missing, one too few would hide a session that is kept.
+      return [...new Set([...kept.names, ...kept.unsure])].toSorted()
     }
   }
 

@@ -5,7 +5,7 @@ import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync }
 import { tmpdir } from "node:os"
 import { join, relative } from "node:path"
 import { fileURLToPath } from "node:url"
-import { expect, onTestFinished } from "vitest"
+import { expect, onTestFinished, vi } from "vitest"
 import { daemonClient } from "../../client/daemon-client.ts"
 import { Failure } from "../../client/failure.ts"
 import type { EndpointFile } from "../../daemon/api.ts"
@@ -58,6 +58,7 @@ export async function openBox(variables: Readonly<Record<string, string>> = {}):
     AWS_CONFIG_FILE: join(home, "config"),
     AWS_SHARED_CREDENTIALS_FILE: join(home, "credentials"),
     AWS_ENDPOINT_URL_STS: sandbox.url,
+    AWS_ENDPOINT_URL_IAM: sandbox.url,
     // One thread for all file effects: their order is then their number.
     UV_THREADPOOL_SIZE: "1",
     ...variables,
@@ -70,7 +71,7 @@ export async function openBox(variables: Readonly<Record<string, string>> = {}):
   onTestFinished(async () => {
     for (const child of running) child.kill("SIGKILL")
     await sandbox.close()
-    for (const folder of [home, kept]) rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
+    for (const path of [home, kept, `${home}.strace`]) rmSync(path, { recursive: true, force: true, maxRetries: 5 })
   })
 
   return {
@@ -109,6 +110,11 @@ export async function openBox(variables: Readonly<Record<string, string>> = {}):
 
 /** All that a person or a caller can see of the state, less what differs from start to start. */
 export async function picture({ call, state }: Box, tokens: readonly string[]): Promise<object> {
+  // A busy machine may not answer the keyring's helper in time at first; the daemon finds out by itself.
+  await vi.waitFor(async () => expect((await call("GET /status", {})).daemon.storeState).toBe("ready"), {
+    timeout: 60_000,
+    interval: 200,
+  })
   const { sessions, profiles, leases, warnings } = await call("GET /status", {})
   const { endpoints } = await call("GET /imds", {})
   const { endpoint, profiles: served } = JSON.parse(readFileSync(join(state, "endpoint.json"), "utf8")) as EndpointFile

@@ -28,8 +28,9 @@ export async function killAtEach(box: Box, operation: Operation): Promise<readon
   expect(after).not.toEqual(before)
   let hit = 0
   for (const effect of effects) hit += (await killedBefore(box, operation, { effect, before, after })) ? 1 : 0
-  // What runs behind an operation shifts the numbers by one or two; each point was still a point.
-  expect(hit).toBeGreaterThanOrEqual(effects.length - 2)
+  // What runs beside an operation (the log, the audit trail, a helper's pipes) shifts the numbers; a kill elsewhere is
+  // judged all the same, and most must come where they are meant.
+  expect(hit).toBeGreaterThanOrEqual(Math.ceil(effects.length * 0.75))
   return effects
 }
 
@@ -57,9 +58,9 @@ async function undisturbed(
 async function seenAfterRestart(box: Box, { tokens = [], check }: Operation): Promise<object> {
   const daemon = await box.start()
   const seen = await picture(box, tokens)
+  await box.end(daemon)
   checkFiles(box)
   await check?.()
-  await box.end(daemon)
   return seen
 }
 

@@ -52,9 +52,12 @@ async function rawLoop(
 }
 
 function ask(tokens: Tokens, random: Random): { question: Question; headers: Record<string, string> } {
-  const profile = random.pick(profiles)
   const held =
     tokens.good().length === 0 || random.chance(0.1) ? someOf(tokens.old(), random) : random.pick(tokens.good())
+  // Mostly what the token may ask for.
+  const named =
+    held === undefined || random.chance(0.2) ? profiles : profiles.filter((name) => mayRead(held.token, name))
+  const profile = random.pick(named)
   const lot = random.next()
   if (lot < 0.02) return { question: { profile, token: undefined }, headers: {} }
   if (lot < 0.04 || held === undefined)

@@ -37,7 +37,10 @@ export type ToDaemon =
   /** Collects garbage, so that what is measured is what is in use. */
   | { readonly ask: "collect" }
 
-export type FromDaemon = { readonly port: number; readonly token: string } | { readonly done: true }
+export type FromDaemon =
+  | { readonly port: number; readonly token: string }
+  /** With what is in use of V8's heap, and of the memory outside it. */
+  | { readonly heapBytes: number; readonly externalBytes: number }
 
 const env = process.env
 const state = env["CREDD_HOME"] ?? ""
@@ -113,7 +116,6 @@ async function answerTo(asked: ToDaemon): Promise<void> {
         gc?.()
         await breathe()
       }
-      if (process.env["DAY_DETAIL"]) console.error(JSON.stringify(process.memoryUsage()))
       return
     default:
       turned.advance(asked.ms)
@@ -121,9 +123,13 @@ async function answerTo(asked: ToDaemon): Promise<void> {
   }
 }
 
-process.on("message", (asked: ToDaemon) => {
-  void answerTo(asked).then(() => process.send?.({ done: true } satisfies FromDaemon))
-})
+async function answer(asked: ToDaemon): Promise<void> {
+  await answerTo(asked)
+  const { heapUsed: heapBytes, external: externalBytes } = process.memoryUsage()
+  process.send?.({ heapBytes, externalBytes } satisfies FromDaemon)
+}
+
+process.on("message", (asked: ToDaemon) => void answer(asked))
 process.on("disconnect", () => process.exit())
 process.send?.({ port, token: token.reveal() } satisfies FromDaemon)
 log.info("listening", { state })

@@ -12,6 +12,9 @@ const seconds = 1_000
 const minutes = 60 * seconds
 const hours = 60 * minutes
 
+/** The shell's, and a few leases'. */
+const usualTokens = 5
+
 export interface EventsOptions {
   readonly machine: Machine
   readonly model: Model
@@ -159,6 +162,13 @@ export function createEvents(options: EventsOptions): Events {
     await login(user)
   }
 
+  /** Being out is a state as well, but most of what can go wrong needs somebody who is in. */
+  async function everybodyBack(): Promise<void> {
+    if (random.chance(0.3)) return
+    for (const user of await operator.signedOut()) await login(user)
+    for (let leases = options.tokens.good().length; leases < usualTokens; leases += 1) await makeLease()
+  }
+
   const happenings: readonly (readonly [string, number, () => Promise<void>])[] = [
     ["login", 6, () => login()],
     ["logout", 4, logout],
@@ -197,8 +207,7 @@ export function createEvents(options: EventsOptions): Events {
       await happen()
       options.tokens.tidy(machine.awsNow())
       if (model.clock.now() === "wrong") await operator.settleClock()
-      // Nobody is out for the whole soak.
-      if (random.chance(0.5)) await login()
+      await everybodyBack()
       await sleep(random.between(0, 1_500))
       return name
     },

@@ -53,7 +53,10 @@ async function soak(): Promise<boolean> {
 async function run(machine: Machine, starvation: ReturnType<typeof watchStarvation>): Promise<Report> {
   const startedAt = performance.now()
   const endAt = startedAt + minutes * 60_000
-  const isOver = (): boolean => performance.now() >= endAt
+  let isInterrupted = false
+  // Ends as at its end, with a report, and leaves no process behind.
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => (isInterrupted = true))
+  const isOver = (): boolean => isInterrupted || performance.now() >= endAt
   const seconds = (at: number): number => (at - startedAt) / 1_000
   const random = createRandom(seed)
   const tokens = createTokens()

@@ -28,6 +28,8 @@ export interface Operator {
   storeRead(): Promise<void>
   /** Whether it answered; it has looked at the config file by then. */
   status(): Promise<boolean>
+  /** Who has no session just now, as the daemon says. */
+  signedOut(): Promise<readonly string[]>
   login(user?: string): Promise<void>
   logout(): Promise<void>
   lock(): Promise<void>
@@ -125,6 +127,13 @@ export function createOperator({ machine, model, tokens, random, onViolation }: 
 
   async function removeKey(user: string): Promise<void> {
     await changed(model.logout([user], now()), machine.call("DELETE /access-keys", { profile: user }))
+  }
+
+  async function signedOut(): Promise<readonly string[]> {
+    const how = await outcome(machine.call("GET /status", {}))
+    if (how.is !== "done") return []
+    const inside = how.answer.sessions.filter(({ state }) => state === "signed-in").map((each) => each.sourceProfile)
+    return users.filter((user) => !inside.includes(user))
   }
 
   async function status(): Promise<boolean> {
@@ -229,6 +238,7 @@ export function createOperator({ machine, model, tokens, random, onViolation }: 
     down,
     storeRead,
     status,
+    signedOut,
     login,
     logout,
     lock,

@@ -219,6 +219,23 @@ describe("the keychain on a real gnome-keyring", () => {
   it.each([
     ["the item is gone", ["session/first"]],
     ["the item is still there", ["session/acme", "session/first"]],
+  ])(
+    "counts on a write that a crash cut short while the keyring is locked, and asks then, when %s",
+    async (_, there) => {
+      for (const name of there) await open().write(name, value)
+      writeFileSync(join(state, "index.json"), '{"names":["session/first"],"unsure":["session/acme"]}')
+      await keyring.lock()
+
+      expect(await open().names()).toEqual(["session/acme", "session/first"])
+      await keyring.unlock()
+
+      expect(await open().names()).toEqual(there)
+    },
+  )
+
+  it.each([
+    ["the item is gone", ["session/first"]],
+    ["the item is still there", ["session/acme", "session/first"]],
   ])("asks the keyring after a crash amid a removal, when %s", async (_, there) => {
     for (const name of there) await open().write(name, value)
     const names = ["session/acme", "session/first"]
