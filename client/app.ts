@@ -32,6 +32,8 @@ interface Entry<F extends Flags, A extends Names> {
   readonly about?: readonly string[]
   /** Command lines that show how it is used. */
   readonly examples: readonly string[]
+  /** What follows the command's name, where its parameters alone would not say it. */
+  readonly usage?: string
   /** Exit statuses and their meaning, where they are not the usual ones. */
   readonly exits?: Exits
   readonly parameters: TypedCommandParameters<F, A, Context>
@@ -40,10 +42,10 @@ interface Entry<F extends Flags, A extends Names> {
 
 /** Runs a command and turns what it throws into words and an exit status, here and nowhere else. */
 function command<F extends Flags, A extends Names>(entry: Entry<F, A>): StricliCommand<Context> {
-  const { brief, about = [], examples, exits = usualExits, parameters, load } = entry
+  const { brief, about = [], examples, usage, exits = usualExits, parameters, load } = entry
   const manual = { brief, about, examples, exits }
   const built = buildCommand<F, A, Context>({
-    docs: { brief, fullDescription: helpText(manual) },
+    docs: { brief, fullDescription: helpText(manual), ...(usage === undefined ? {} : { customUsage: [usage] }) },
     parameters,
     loader: async () => {
       const execute = await load()
@@ -254,6 +256,7 @@ export const routes = buildRouteMap({
         "The command gets the environment that credd env prints, with a token of its own, and runs in credd's place: it has the terminal, the signals and the exit status. Without a command it is your shell.",
         "With --read-only, --policy or --policy-arn AWS narrows the credentials (see: credd lease new --help).",
       ],
+      usage: "[--read-only] [--policy file] [--policy-arn arn]... [--no-region] [<profile>] [-- <command>...]",
       examples: [
         "credd exec dev -- aws s3 ls",
         "credd exec dev --read-only -- claude",
