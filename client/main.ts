@@ -1,43 +1,49 @@
 #!/usr/bin/env node
 /**
  * The bin. `credd env PROFILE` and `credd status [--short]` run in every new shell and prompt, `credd process PROFILE`
- * each time that a tool starts, and `credd exec` before other commands: in these plainest forms they skip the command
- * line's machinery, which would cost them a third of bare node's start. The rest takes the usual way.
+ * each time that a tool starts, `credd exec` before other commands, and the daemon when callers wait for it: in these
+ * plainest forms they skip the command line's machinery, which would cost them a third of bare node's start. The rest
+ * takes the usual way.
  */
 import { processContext } from "./context.ts"
 import { guarded } from "./failure.ts"
 
-const given = process.argv.slice(2)
-// For every command, and so no flag of any.
-const escape = given.indexOf("--")
-const isPlain = given.some((word, at) => word === "--plain" && (escape < 0 || at < escape))
-const words = isPlain ? given.filter((word, at) => word !== "--plain" || (escape >= 0 && at > escape)) : given
-// What `credd exec` is to run is nobody's to read but the child's.
-const end = words[0] === "exec" ? words.indexOf("--") : -1
-const args = end < 0 ? words : words.slice(0, end)
-const [command, profile] = args
-const context = processContext(end < 0 ? [] : words.slice(end + 1), isPlain)
+async function run(given: readonly string[]): Promise<void> {
+  // For every command, and so no flag of any.
+  const escape = given.indexOf("--")
+  const isPlain = given.some((word, at) => word === "--plain" && (escape < 0 || at < escape))
+  const words = isPlain ? given.filter((word, at) => word !== "--plain" || (escape >= 0 && at > escape)) : given
+  // What `credd exec` is to run is nobody's to read but the child's.
+  const end = words[0] === "exec" ? words.indexOf("--") : -1
+  const args = end < 0 ? words : words.slice(0, end)
+  const [command, profile] = args
+  const context = processContext(end < 0 ? [] : words.slice(end + 1), isPlain)
 
-if (command === "env" && args.length <= 2 && !profile?.startsWith("-")) {
-  const { env } = await import("./commands/env.ts")
-  const flags = { imds: false, inline: false, "token-file": false, unset: false }
-  process.exitCode = await guarded(context, () => env(context, flags, profile))
-} else if (command === "status" && (args.length === 1 || (args.length === 2 && args[1] === "--short"))) {
-  const { status } = await import("./commands/status.ts")
-  const flags = { json: false, short: args.length === 2, watch: false }
-  process.exitCode = await guarded(context, () => status(context, flags))
-} else if (command === "process" && profile !== undefined && args.length === 2 && !profile.startsWith("-")) {
-  // Both at once: it will want the second in any case.
-  const [{ credentialProcess }] = await Promise.all([import("./commands/process.ts"), import("./data-plane.ts")])
-  process.exitCode = await guarded(context, () => credentialProcess(context, profile))
-} else if (command === "exec" && end > 0 && args.length <= 2 && !profile?.startsWith("-")) {
-  const { exec } = await import("./commands/exec.ts")
-  const flags = { "read-only": false, "no-region": false }
-  process.exitCode = await guarded(context, () => exec(context, flags, ...args.slice(1)))
-} else if (command === "__complete") {
-  const { answer } = await import("./commands/completion.ts")
-  process.exitCode = await guarded(context, () => answer(context, args.slice(1)))
-} else {
-  const { runApp } = await import("./app.ts")
-  await runApp(args, context)
+  if (command === "env" && args.length <= 2 && !profile?.startsWith("-")) {
+    const { env } = await import("./commands/env.ts")
+    const flags = { imds: false, inline: false, "token-file": false, unset: false }
+    process.exitCode = await guarded(context, () => env(context, flags, profile))
+  } else if (command === "status" && (args.length === 1 || (args.length === 2 && args[1] === "--short"))) {
+    const { status } = await import("./commands/status.ts")
+    const flags = { json: false, short: args.length === 2, watch: false }
+    process.exitCode = await guarded(context, () => status(context, flags))
+  } else if (command === "process" && profile !== undefined && args.length === 2 && !profile.startsWith("-")) {
+    const { credentialProcess } = await import("./commands/process.ts")
+    process.exitCode = await guarded(context, () => credentialProcess(context, profile))
+  } else if (command === "exec" && end > 0 && args.length <= 2 && !profile?.startsWith("-")) {
+    const { exec } = await import("./commands/exec.ts")
+    const flags = { "read-only": false, "no-region": false }
+    process.exitCode = await guarded(context, () => exec(context, flags, ...args.slice(1)))
+  } else if (command === "daemon" && args.length === 2 && args[1] === "--supervised") {
+    const { daemon } = await import("./commands/daemon.ts")
+    process.exitCode = await daemon(context, { supervised: true })
+  } else if (command === "__complete") {
+    const { answer } = await import("./commands/completion.ts")
+    process.exitCode = await guarded(context, () => answer(context, args.slice(1)))
+  } else {
+    const { runApp } = await import("./app.ts")
+    await runApp(args, context)
+  }
 }
+
+void run(process.argv.slice(2))

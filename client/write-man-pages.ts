@@ -3,6 +3,6 @@ import { mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { manPages } from "./man-pages.ts"
 
-const [folder = "dist/man"] = process.argv.slice(2)
+const [folder = ""] = process.argv.slice(2)
 mkdirSync(folder, { recursive: true })
 for (const [name, text] of manPages()) writeFileSync(join(folder, name), text)

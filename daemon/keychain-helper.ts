@@ -4,8 +4,7 @@
  */
 import "./no-inspector.ts"
 import { Entry, findCredentials } from "@napi-rs/keyring"
-import { stdin } from "node:process"
-import { text } from "node:stream/consumers"
+import { readFileSync, writeFileSync } from "node:fs"
 
 export type KeychainQuestion =
   | { readonly op: "list"; readonly service: string }
@@ -85,9 +84,9 @@ function failure(error: unknown): KeychainAnswer {
 let answer: KeychainAnswer
 try {
   // Only the daemon writes here (adapters/keychain.ts), so the question's shape is the type's.
-  const question: KeychainQuestion = JSON.parse(await text(stdin))
+  const question: KeychainQuestion = JSON.parse(readFileSync(0, "utf8"))
   answer = answerTo(question)
 } catch (error) {
   answer = failure(error)
 }
-process.stdout.write(`${JSON.stringify(answer)}\n`)
+writeFileSync(1, `${JSON.stringify(answer)}\n`)

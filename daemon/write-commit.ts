@@ -1,8 +1,8 @@
-/** Part of the build: writes the commit beside the compiled daemon, with a `+` where the checkout differs from it. */
+/** Part of the build: writes the commit into the file that it is given, with a `+` where the checkout differs from it. */
 import { execFileSync } from "node:child_process"
 import { rmSync, writeFileSync } from "node:fs"
 
-const file = new URL("commit", import.meta.url)
+const [file = ""] = process.argv.slice(2)
 const git = (...args: string[]): string =>
   execFileSync("git", args, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).trim()
 try {

@@ -1,6 +1,6 @@
 /** `credd completion`: the script that makes a shell ask credd at TAB; and the answer to what it asks. */
 import type { Command } from "../app.ts"
-import { completionScript } from "../completion-scripts.ts"
+import { answerTo, completionScript } from "../completion-scripts.ts"
 import type { Context } from "../context.ts"
 import { usageWrong } from "../failure.ts"
 import { completionShells } from "../proposals.ts"
@@ -20,7 +20,6 @@ export const completion: Command<Record<string, never>, [shell?: string]> = asyn
 
 /** `credd __complete SHELL …`: run by the scripts, never by a person. */
 export async function answer(context: Context, [shell, ...rest]: readonly string[]): Promise<number> {
-  const { answerTo } = await import("../completion-scripts.ts")
   context.process.stdout.write(await answerTo(shell ?? "", rest, context))
   return 0
 }

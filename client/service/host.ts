@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process"
 import { existsSync, mkdirSync, rmSync } from "node:fs"
 import { userInfo } from "node:os"
-import { fileURLToPath } from "node:url"
+import { packageFolder } from "../../daemon/built.ts"
 
 export interface Ended {
   readonly status: number
@@ -40,8 +40,7 @@ export function realHost(): Host {
     user: username,
     home: process.env["HOME"] || homedir,
     node: process.execPath,
-    // This file is PACKAGE/dist/client/service/host.js.
-    package: fileURLToPath(new URL("../../..", import.meta.url)).replace(/\/$/, ""),
+    package: packageFolder(),
     exists: existsSync,
     makeFolder: (path) => void mkdirSync(path, { recursive: true, mode: 0o700 }),
     removeAll: (path) => rmSync(path, { recursive: true, force: true }),

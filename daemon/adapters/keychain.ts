@@ -1,8 +1,8 @@
 /** The OS keychain as an ItemStore, through a helper process that lives for one question. */
 import { spawn } from "node:child_process"
 import { readFile } from "node:fs/promises"
-import { fileURLToPath } from "node:url"
 import * as v from "valibot"
+import { builtFile } from "../built.ts"
 import {
   keychainLocked,
   keychainUnavailable,
@@ -59,7 +59,7 @@ type Index = v.InferOutput<typeof indexSchema>
 
 export function keychain(options: KeychainOptions): ItemStore {
   const { indexFile, env, service = "credd", signal } = options
-  const helper = options.helper ?? fileURLToPath(new URL("../keychain-helper.js", import.meta.url))
+  const helper = options.helper ?? builtFile("keychain-helper.js")
   let queue: Promise<unknown> = Promise.resolve()
   let hangs = 0
   let changes = 0

@@ -3,8 +3,8 @@
  * counter that the loop moves. In the process rather than by `WatchdogSec=`: Node cannot speak systemd's notify protocol
  * without a child process for each beat, and launchd has no such thing.
  */
-import { fileURLToPath } from "node:url"
 import { Worker } from "node:worker_threads"
+import { builtFile } from "../built.ts"
 
 export interface WatchdogOptions {
   readonly everyMs: number
@@ -26,7 +26,7 @@ export function watchEventLoop(options: Partial<WatchdogOptions> = {}): void {
   const counter = new Int32Array(beats)
   const workerData: WatchdogData = { ...defaults, ...options, beats }
   setInterval(() => Atomics.add(counter, 0, 1), workerData.everyMs / 2).unref()
-  new Worker(fileURLToPath(new URL("../watchdog-thread.js", import.meta.url)), {
+  new Worker(builtFile("watchdog-thread.js"), {
     workerData,
     resourceLimits: { maxOldGenerationSizeMb: 8, maxYoungGenerationSizeMb: 1 },
   }).unref()

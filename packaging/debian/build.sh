@@ -24,11 +24,7 @@ cp package-lock.json "$lib/"
 
 # What only people who work on a package, or on other systems, have a use for.
 rm -rf "$lib/package-lock.json" "$lib/node_modules/.package-lock.json" "$lib/node_modules/.bin" "$lib/launchd"
-# An optional peer of one that reads its types.
-rm -rf "$lib/node_modules/typescript" "$lib/node_modules/@typescript"
-find "$lib/node_modules" \( -name '*.ts' -o -name '*.map' -o -name '*.md' -o -iname 'license*' -o -name '.*' -o -name 'dist-types' \
-  -o -name 'dist-es' -o -name 'docs' -o -name '*.html' -o -name '*.sh' -o -path '*/pino/bin.js' -o -name 'test' -o -name 'benchmarks' \) -prune -exec rm -rf {} +
-find "$lib/node_modules" -type d -empty -delete
+find "$lib/node_modules" \( -name '*.ts' -o -name '*.md' -o -iname 'license*' \) -delete
 find "$lib" -type f ! -path "$lib/dist/client/main.js" ! -path "$lib/daemon/launch.sh" -exec chmod 644 {} +
 find "$lib" -name '*.node' -exec strip --strip-unneeded {} +
 
@@ -39,7 +35,7 @@ ln -s ../../systemd/user/credd.socket ../../systemd/user/credd.service "$lib/sys
 mv "$lib"/dist/man/*.1 "$man/"
 rmdir "$lib/dist/man"
 gzip -9n "$man"/*.1
-mv "$lib/README.md" "$lib/SECURITY.md" "$doc/"
+mv "$lib/README.md" "$lib/SECURITY.md" "$lib/dist/THIRD-PARTY-LICENSES" "$doc/"
 cp docs/service.md "$doc/"
 rm -f "$lib/LICENSE" "$lib/CHANGELOG.md"
 gzip -9nc CHANGELOG.md >"$doc/changelog.gz"
@@ -55,6 +51,7 @@ gzip -9nc CHANGELOG.md >"$doc/changelog.gz"
   echo "Copyright: 2026 the credd authors"
   echo "License: Apache-2.0"
   echo " On Debian systems, the full text is in /usr/share/common-licenses/Apache-2.0."
+  echo "Comment: dist/ holds code of other packages too; THIRD-PARTY-LICENSES, beside this file, has their licences."
 } >"$doc/copyright"
 
 size=$(du -sk --exclude=DEBIAN "$root" | cut -f1)

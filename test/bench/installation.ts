@@ -10,7 +10,7 @@ import { startSandbox } from "../sandbox/sandbox.ts"
 import { exampleWorld } from "../sandbox/world.ts"
 import { node, stopped } from "./processes.ts"
 
-export const credd = fileURLToPath(new URL("../../client/main.js", import.meta.url))
+export const credd = fileURLToPath(new URL("../../../dist/client/main.js", import.meta.url))
 
 export interface Installation {
   readonly home: string
@@ -33,7 +33,13 @@ source_profile = acme
 region = eu-central-1
 `
 
-export async function install(config = awsConfig): Promise<Installation> {
+export interface InstallOptions {
+  readonly config?: string
+  /** In the place of the memory store and a free port. */
+  readonly env?: Readonly<Record<string, string>>
+}
+
+export async function install({ config = awsConfig, env: more = {} }: InstallOptions = {}): Promise<Installation> {
   const home = await mkdtemp(join(tmpdir(), "credd-bench-"))
   const sandbox = await startSandbox()
   await writeFile(join(home, "config"), config)
@@ -48,6 +54,7 @@ export async function install(config = awsConfig): Promise<Installation> {
     AWS_CONFIG_FILE: join(home, "config"),
     AWS_SHARED_CREDENTIALS_FILE: join(home, "credentials"),
     AWS_ENDPOINT_URL_STS: sandbox.url,
+    ...more,
   }
   const daemon = spawn(process.execPath, [credd, "daemon"], { env, stdio: "ignore" })
   const startedAt = performance.now()

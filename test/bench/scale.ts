@@ -37,7 +37,7 @@ async function manyProfiles(): Promise<Row[]> {
   const few = `${awsConfig}${["a", "b", "c"].map((name) => `[profile ${name}]\nrole_arn = arn:aws:iam::123456789012:role/developer\nsource_profile = acme\n`).join("")}`
   const starts = await alternating(5, [() => startMs(many), () => startMs(few)])
 
-  const installations = [await install(many), await install(few)] as const
+  const installations = [await install({ config: many }), await install({ config: few })] as const
   try {
     const [large, small] = installations
     const memory = [await restingMiB(large.daemon), await restingMiB(small.daemon)] as const
@@ -68,7 +68,7 @@ async function manyProfiles(): Promise<Row[]> {
 }
 
 async function startMs(config: string): Promise<number> {
-  const installation = await install(config)
+  const installation = await install({ config })
   await installation.close()
   return installation.startMs
 }

@@ -2,9 +2,9 @@
  * `credd import` with every effect counted: the process kills itself right before the nth one. An effect is a daemon
  * call, the temporary file, the rename, and each cleaning up. Run on the built client, as the real command.
  */
-import { runApp } from "../../dist/client/app.js"
-import { processContext } from "../../dist/client/context.js"
-import { realFiles } from "../../dist/client/files.js"
+import { runApp } from "../../build/client/app.js"
+import { processContext } from "../../build/client/context.js"
+import { realFiles } from "../../build/client/files.js"
 
 const killAt = Number(process.env["KILL_AT"])
 let count = 0

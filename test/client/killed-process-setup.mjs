@@ -1,7 +1,7 @@
 /** `credd process --setup` and `--remove` with every effect on the disk counted: the process kills itself right before the nth one. */
-import { runApp } from "../../dist/client/app.js"
-import { processContext } from "../../dist/client/context.js"
-import { realFiles } from "../../dist/client/files.js"
+import { runApp } from "../../build/client/app.js"
+import { processContext } from "../../build/client/context.js"
+import { realFiles } from "../../build/client/files.js"
 
 const killAt = Number(process.env["KILL_AT"])
 let count = 0

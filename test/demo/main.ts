@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url"
 import { startSandbox } from "../sandbox/sandbox.ts"
 import { exampleWorld } from "../sandbox/world.ts"
 
-const credd = fileURLToPath(new URL("../../client/main.js", import.meta.url))
+const credd = fileURLToPath(new URL("../../../dist/client/main.js", import.meta.url))
 const caller = fileURLToPath(new URL("./caller.js", import.meta.url))
 const color = process.stdout.isTTY && !process.env["NO_COLOR"]
 const dim = (text: string): string => (color ? `\u001b[2m${text}\u001b[22m` : text)

@@ -13,7 +13,7 @@ import { aliceKeys, refused, started } from "./started.ts"
 import { exampleWorld } from "./world.ts"
 
 const who = new GetCallerIdentityCommand({})
-const main = fileURLToPath(new URL("../../dist/test/sandbox/main.js", import.meta.url))
+const main = fileURLToPath(new URL("../../build/test/sandbox/main.js", import.meta.url))
 
 async function control(url: string, method: "GET" | "POST", path: string, document?: unknown) {
   const answer = await request(`${url}/_sandbox/${path}`, {

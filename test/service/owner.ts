@@ -34,14 +34,14 @@ export async function ownersMachine(): Promise<OwnersMachine> {
 async function startSandbox(machine: Machine): Promise<void> {
   const folder = join(machine.root, "srv")
   mkdirSync(join(folder, "node_modules"), { recursive: true })
-  cpSync("dist/test", join(folder, "dist", "test"), { recursive: true })
-  cpSync("dist/daemon", join(folder, "dist", "daemon"), { recursive: true })
+  cpSync("build/test", join(folder, "build", "test"), { recursive: true })
+  cpSync("build/daemon", join(folder, "build", "daemon"), { recursive: true })
   for (const name of ["otpauth", "@noble", "valibot"]) {
     cpSync(join("node_modules", name), join(folder, "node_modules", name), { recursive: true })
   }
   rmSync(join(folder, "url"), { force: true })
   writeFileSync(join(folder, "package.json"), '{ "type": "module" }')
-  writeFileSync(join(folder, "sandbox"), "#!/bin/sh\nexec node /srv/dist/test/sandbox/main.js > /srv/url\n", {
+  writeFileSync(join(folder, "sandbox"), "#!/bin/sh\nexec node /srv/build/test/sandbox/main.js > /srv/url\n", {
     mode: 0o755,
   })
   await must(machine.run("systemctl reset-failed sandbox 2>/dev/null; systemd-run --unit=sandbox /srv/sandbox"))

@@ -72,7 +72,7 @@ describe("the service", () => {
     // As npm does: the new package beside the old, then in its place.
     const next = [
       "cd /usr/local/lib/node_modules && cp -a credd .credd-next",
-      `sed -i 's/version = "[^"]*"/version = "99.0.0"/' .credd-next/dist/daemon/version.js`,
+      `grep -rlF '"0.1.0"' .credd-next/dist --include=*.js | xargs sed -i 's/"0[.]1[.]0"/"99.0.0"/'`,
       "mv credd .credd-old && mv .credd-next credd && rm -rf .credd-old",
     ]
     await must(machine.run(next.join(" && ")))

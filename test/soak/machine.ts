@@ -14,7 +14,7 @@ import { listening } from "../support/listening.ts"
 import { startKeyring, type Keyring } from "../support/keyring.ts"
 import { world } from "./world.ts"
 
-export const credd = fileURLToPath(new URL("../../client/main.js", import.meta.url))
+export const credd = fileURLToPath(new URL("../../../dist/client/main.js", import.meta.url))
 
 export interface Machine {
   readonly sandbox: Sandbox

@@ -1,6 +1,6 @@
 /** Runs once before all tests: builds what the end-to-end tests start, and installs what they need beyond npm. */
 import { execFileSync, spawnSync } from "node:child_process"
-import { existsSync, rmSync } from "node:fs"
+import { existsSync } from "node:fs"
 
 /** Programs of the tests with a real keyring and real shells, and Debian's packages that bring them. */
 const needed: Readonly<Record<string, string>> = {
@@ -27,10 +27,7 @@ export default function prepare(): void {
 }
 
 export function build(): void {
-  // What was renamed or removed is not to be tested, or packed.
-  rmSync("dist", { recursive: true, force: true })
-  execFileSync(process.execPath, ["node_modules/typescript/bin/tsc", "-p", "tsconfig.build.json"], { stdio: "inherit" })
-  execFileSync(process.execPath, ["dist/client/write-man-pages.js", "dist/man"], { stdio: "inherit" })
+  execFileSync("npm", ["run", "--silent", "build"], { stdio: "inherit" })
 }
 
 /** A program's name, or the path of a file, and the package that brings it. */

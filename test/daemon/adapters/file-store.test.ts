@@ -218,8 +218,8 @@ describe(fileStore.name, () => {
 
 /** Saves numbers for ever, says each one it has saved, and a space before it begins with the next. */
 const writer = `
-  import { fileStore } from "./dist/daemon/adapters/file-store.js"
-  import { Secret } from "./dist/daemon/core/secret.js"
+  import { fileStore } from "./build/daemon/adapters/file-store.js"
+  import { Secret } from "./build/daemon/core/secret.js"
   const [path, passphrase] = process.argv.slice(1)
   const store = fileStore({ path, passphrase: async () => passphrase })
   let n = Number((await store.read(["a"])).get("a")?.reveal().split(" ")[0] ?? 0)
