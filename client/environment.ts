@@ -73,13 +73,16 @@ export function environmentForImds(
   { endpoint, region }: ImdsTarget,
   env: Readonly<Record<string, string | undefined>>,
 ): Environment {
-  const variables = new Map<string, string | null>(metadata.map((name) => [name, endpoint]))
+  // The AWS CLI before 2.10 puts no slash between the address and the path; where that makes two, credd takes them for one.
+  const variables = new Map<string, string | null>([["AWS_EC2_METADATA_SERVICE_ENDPOINT", `${endpoint}/`]])
+  variables.set("AWS_METADATA_ENDPOINT", endpoint)
   setRegion(variables, region)
-  variables.set("AWS_EC2_METADATA_V1_DISABLED", "true")
   // botocore asks once and gives up, where other SDKs ask three times: a role's first credentials may take two questions.
   variables.set("AWS_METADATA_SERVICE_NUM_ATTEMPTS", "3")
   // JavaScript v2 takes any value for yes, "false" too.
   variables.set("AWS_EC2_METADATA_DISABLED", null)
+  // There is no version 1 to fall back to; but with it, the JavaScript SDKs never ask again after one slow or bad answer.
+  variables.set("AWS_EC2_METADATA_V1_DISABLED", null)
   variables.set("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", null)
   // With it, newer SDKs ask for that role and for no list.
   variables.set("AWS_EC2_INSTANCE_PROFILE_NAME", null)

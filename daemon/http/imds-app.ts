@@ -6,6 +6,7 @@
  */
 import { createHmac, randomBytes, timingSafeEqual } from "node:crypto"
 import { Hono, type Context } from "hono"
+import { getPath } from "hono/utils/url"
 import type { IncomingMessage } from "node:http"
 import { isoSeconds, maskedKeyId, type Credentials } from "../core/credentials.ts"
 import { codeOf } from "../core/errors.ts"
@@ -43,7 +44,8 @@ const base = "/latest/meta-data"
 const lists = [`${base}/iam/security-credentials-extended`, `${base}/iam/security-credentials`]
 
 export function imdsApp({ profile, place, credentials, clock, audit, log }: ImdsAppOptions): Hono<Served> {
-  const app = new Hono<Served>()
+  // Some put a path that begins with a slash behind an address that ends with one.
+  const app = new Hono<Served>({ getPath: (request) => getPath(request).replace(/^\/{2}/, "/") })
   const tokens = createTokens(clock)
   const role = roleName(profile)
 
@@ -99,9 +101,10 @@ export function imdsApp({ profile, place, credentials, clock, audit, log }: Imds
     audit.record("refused", { outcome: code, via, profile }, c.env?.incoming?.socket)
     if (code === "Internal") log.error("request_failed", { by: "imds", error: error.name })
     else log.info("request_refused", { by: "imds", profile, code })
-    // 403 where a person must act, not the 404 of an instance without a role: on that, Java and PHP look for another
-    // path first, and nobody shows more than the number.
-    return nothing(statusOf(error))
+    // 401 where a person must act. After a 403, JavaScript v2 gives tokens up for as long as it lives, a login or no; on
+    // the 404 of an instance without a role, Java and PHP look for another path first. Nobody shows more than the number.
+    const status = statusOf(error)
+    return nothing(status === 403 ? 401 : status)
   })
 
   return app

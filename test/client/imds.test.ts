@@ -71,13 +71,13 @@ describe("credd imds", () => {
 describe("credd env --imds", () => {
   it("prints exactly the variables that send SDKs to the metadata port", async () => {
     expect((await credd(["env", "dev", "--imds"], { files })).stdout)
-      .toBe(`export AWS_EC2_METADATA_SERVICE_ENDPOINT='http://127.0.0.1:9913'
+      .toBe(`export AWS_EC2_METADATA_SERVICE_ENDPOINT='http://127.0.0.1:9913/'
 export AWS_METADATA_ENDPOINT='http://127.0.0.1:9913'
 export AWS_REGION='eu-central-1'
 export AWS_DEFAULT_REGION='eu-central-1'
-export AWS_EC2_METADATA_V1_DISABLED='true'
 export AWS_METADATA_SERVICE_NUM_ATTEMPTS='3'
 unset AWS_EC2_METADATA_DISABLED
+unset AWS_EC2_METADATA_V1_DISABLED
 unset AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE
 unset AWS_EC2_INSTANCE_PROFILE_NAME
 unset AWS_CONTAINER_CREDENTIALS_FULL_URI

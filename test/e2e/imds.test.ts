@@ -157,10 +157,10 @@ for line in sys.stdin: print(who(), flush=True)
     expect(await ask()).toBe(arn)
 
     await killed(daemon, "SIGKILL")
-    expect(await ask()).toBe("MetadataRetrievalError\n")
+    expect(await ask()).toBe("NoCredentialsError\n")
     await box.start()
-    expect(await endpointOf(box)).toBe(shell["AWS_EC2_METADATA_SERVICE_ENDPOINT"])
-    expect((await document(await endpointOf(box))).status).toBe(403)
+    expect(`${await endpointOf(box)}/`).toBe(shell["AWS_EC2_METADATA_SERVICE_ENDPOINT"])
+    expect((await document(await endpointOf(box))).status).toBe(401)
   }, 90_000) // prettier-ignore
 })
 
@@ -220,7 +220,7 @@ print(held.access_key, held._expiry_time.strftime("%Y-%m-%dT%H:%M:%SZ"))`
 
     sleep(12 * hours - 24 * minutes)
 
-    expect((await document(at.acme)).status).toBe(403)
+    expect((await document(at.acme)).status).toBe(401)
     expect((await document(at.dev)).status).toBe(200)
     // The container endpoint, which nobody stretches, serves it on.
     expect((await fetchCredentials(box, "acme")).status).toBe(200)
@@ -274,7 +274,7 @@ describe("imds in the settings", () => {
     const warnings = async (): Promise<string> =>
       (JSON.parse((await box.run(["status", "--json"])).stdout) as { warnings: string[] }).warnings.join("\n")
     expect(await warnings()).toContain("later")
-    expect((await document(await endpointOf(box, "later"))).status).toBe(403)
+    expect((await document(await endpointOf(box, "later"))).status).toBe(401)
 
     const config = join(box.home, "aws-config")
     const before = readFileSync(config, "utf8")
@@ -284,7 +284,7 @@ describe("imds in the settings", () => {
 
     writeFileSync(config, before)
     expect(await warnings()).toContain("later")
-    expect((await document(await endpointOf(box, "later"))).status).toBe(403)
+    expect((await document(await endpointOf(box, "later"))).status).toBe(401)
     expect(await box.run(["imds", "disable", "dev"])).toMatchObject({ status: 2 })
   }, 60_000) // prettier-ignore
 

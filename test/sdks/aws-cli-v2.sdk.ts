@@ -12,22 +12,7 @@ conformance({
     eachTime(({ stsUrl }) => ["/usr/bin/aws", "--endpoint-url", stsUrl, ...whoami]),
   ),
   cells: {
-    imdsRecovery: {
-      notApplicable:
-        "this version wants a slash at the end of the address (`AWS_EC2_METADATA_SERVICE_ENDPOINT=http://127.0.0.1:PORT/`)",
-    },
-    imdsEnd: {
-      notApplicable:
-        "this version wants a slash at the end of the address (`AWS_EC2_METADATA_SERVICE_ENDPOINT=http://127.0.0.1:PORT/`)",
-    },
-    imdsRenewal: {
-      notApplicable:
-        "this version wants a slash at the end of the address (`AWS_EC2_METADATA_SERVICE_ENDPOINT=http://127.0.0.1:PORT/`)",
-    },
-    imds: {
-      notApplicable:
-        "this version wants a slash at the end of the address (`AWS_EC2_METADATA_SERVICE_ENDPOINT=http://127.0.0.1:PORT/`)",
-    },
+    imdsEnd: { refused: 'Unable to locate credentials. You can configure credentials by running "aws configure".' },
     file: {
       refused:
         'Error when retrieving credentials from container-role: Error retrieving metadata: Received non 200 response (401) from ECS metadata: {"Code":"TokenMissing","Message":"no Authorization header; the tool may be too old for token files; run: credd env --inline","code":"TokenMissing","message":"no Authorization header; the tool may be too old for token files; run: credd env --inline"}',

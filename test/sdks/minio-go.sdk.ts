@@ -8,10 +8,10 @@ conformance({
   cells: {
     ecs: { notApplicable: "`credentials.NewIAM` reads no profiles" },
     process: { notApplicable: "`credentials.NewIAM` reads no profiles" },
-    imds: { notApplicable: "its address of the metadata service is set in code only" },
-    imdsRenewal: { notApplicable: "its address of the metadata service is set in code only" },
-    imdsEnd: { notApplicable: "its address of the metadata service is set in code only" },
-    imdsRecovery: { notApplicable: "its address of the metadata service is set in code only" },
+    imdsEnd: { refused: "401 Unauthorized" },
   },
   expiry: "403 Forbidden",
+  limits: [
+    'It reads no variable with the address of instance metadata: `credentials.NewIAM(os.Getenv("AWS_EC2_METADATA_SERVICE_ENDPOINT"))`, as here. With a container\'s variables as well, that address would win over theirs.',
+  ],
 })

@@ -9,7 +9,7 @@ conformance({
   cells: {
     imdsEnd: {
       refused:
-        "Generic S3 error: Error performing GET http://127.0.0.1:PORT/latest/meta-data/iam/security-credentials/credd-dev in TIME - Server returned non-2xx status code: 403 Forbidden:",
+        "Generic S3 error: Error performing GET http://127.0.0.1:PORT/latest/meta-data/iam/security-credentials/credd-dev in TIME - Server returned non-2xx status code: 401 Unauthorized:",
     },
     variable: {
       refused:

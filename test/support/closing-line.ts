@@ -15,6 +15,7 @@ export default class ClosingLine implements Reporter {
     const reasons = new Map<string, number>()
     for (const module of modules) {
       let any = false
+      const failedBefore = counts.failed
       for (const test of module.children.allTests()) {
         any = true
         const result = test.result()
@@ -26,8 +27,8 @@ export default class ClosingLine implements Reporter {
           reasons.set(reason, (reasons.get(reason) ?? 0) + 1)
         }
       }
-      // A file that fails to load has no tests; it still counts.
-      if (!any || (module.state() === "failed" && counts.failed === this.#failedBesides)) counts.failed += 1
+      // A file that fails to load has no tests, and one whose preparation fails only skipped ones; it still counts.
+      if (!any || (module.state() === "failed" && counts.failed === failedBefore)) counts.failed += 1
     }
     for (const [reason, count] of reasons) console.log(`skipped ${count}: ${reason}`)
     console.log(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`)

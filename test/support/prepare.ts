@@ -36,7 +36,7 @@ export function installMissing(programs: Readonly<Record<string, string>>): void
     .filter(([program]) => !isThere(program))
     .map(([, name]) => name)
   if (packages.length === 0) return
-  const line = `apt-get update && apt-get install -y --no-install-recommends ${packages.join(" ")}`
+  const line = `apt-get update && apt-get install -y -o Acquire::Retries=3 --no-install-recommends ${packages.join(" ")}`
   const asRoot = process.getuid?.() === 0 ? [] : ["sudo", "-n"]
   const canInstall =
     existsSync("/usr/bin/apt-get") && (asRoot.length === 0 || spawnSync("sudo", ["-n", "true"]).status === 0)

@@ -161,6 +161,19 @@ describe(imdsApp.name, () => {
     },
   )
 
+  it.each(["/latest/api/token", `${list}credd-dev`, "/latest/meta-data/placement/region"])(
+    "takes the address's slash and that of %s for one, and no more of them",
+    async (path) => {
+      const { mint, send } = setup()
+      const [method, headers] = path.includes("token")
+        ? (["PUT", { [ttlHeader]: "60" }] as const)
+        : (["GET", { [tokenHeader]: await mint() }] as const)
+
+      expect((await send(method, `http://127.0.0.1:9913/${path}`, headers)).status).toBe(200)
+      expect((await send(method, `http://127.0.0.1:9913//${path}`, headers)).status).toBe(404)
+    },
+  )
+
   it("knows no other role", async () => {
     const { credentials, get } = setup()
 
@@ -197,7 +210,8 @@ describe(imdsApp.name, () => {
   })
 
   it.each([
-    ["403 where somebody must log in", loginRequired("dev", "acme"), 403],
+    // A 403 would make JavaScript v2 give up for as long as it lives.
+    ["401 where somebody must log in", loginRequired("dev", "acme"), 401],
     ["503 where AWS cannot be reached", serviceUnavailable("STS", "eu-west-1", "down"), 503],
     ["500 for an error of its own", new TypeError("EXAMPLE-canary"), 500],
   ])("answers %s, without a body", async (_, error, status) => {

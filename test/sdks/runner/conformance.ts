@@ -1,6 +1,7 @@
 /** Puts one SDK through every cell of the table: a test each, against what its file says. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest"
 import { hours, minutes } from "../../fakes/clock.ts"
+import { isPythonMissing, pythonMissing } from "../../support/python.ts"
 import { oddNames, startMachine, strayVariables, type Environment, type Machine } from "./machine.ts"
 import {
   afterHours,
@@ -13,6 +14,7 @@ import {
   type Sdk,
 } from "./sdk.ts"
 import { told } from "./told.ts"
+import { inTurn } from "./turns.ts"
 
 const developer = "arn:aws:sts::123456789012:assumed-role/developer/credd"
 /** Old SDKs do not look into the config file without it. */
@@ -51,7 +53,7 @@ export function notHad(...all: readonly NotHad[]): void {
 }
 
 export function conformance(sdk: Sdk): void {
-  const missing = sdk.program.missing()
+  const missing = sdk.program.missing() ?? (sdk.speaks === "s3" && isPythonMissing ? pythonMissing : undefined)
   const ends: (() => void | Promise<void>)[] = []
   let machine: Machine
   let version = ""
@@ -169,7 +171,7 @@ export function conformance(sdk: Sdk): void {
     const [, meaning] = cells[name]
     // Many SDKs wait a second for a local endpoint and do not try again, which a busy machine may be too slow for.
     it(meaning, { timeout: 300_000, retry: 1 }, async ({ task }) => {
-      const outcome = await look()
+      const outcome = await inTurn(name === "processes" ? "alone" : "beside others", look)
       // Without the functions in it, which do not travel to the reporter.
       const { program: _, ...facts } = sdk
       task.meta.cell = { sdk: facts, version, cell: name, outcome }

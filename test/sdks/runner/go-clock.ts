@@ -52,6 +52,9 @@ const changes: readonly (readonly [from: string, to: string])[] = [
   ],
 ]
 
+/** What a build with it depends on, besides Go itself. */
+export const goClockRecipe = shift + JSON.stringify(changes)
+
 /** The file for `go build -overlay`. */
 export async function goClock(): Promise<string> {
   const original = join((await tool(cacheFolder, ["go", "env", "GOROOT"])).trim(), "src", "time", "time.go")

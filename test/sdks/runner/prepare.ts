@@ -9,7 +9,6 @@ export default function prepare(): void {
     flock: "util-linux",
     "/usr/bin/aws": "awscli",
     rclone: "rclone",
-    s3cmd: "s3cmd",
     "/usr/share/doc/ruby-aws-sdk-core": "ruby-aws-sdk-core",
   })
   mkdirSync(cacheFolder, { recursive: true })

@@ -11,7 +11,7 @@ import ClosingLine from "../../support/closing-line.ts"
 import { cacheFolder } from "./cache.ts"
 import type { Measured, NotHad } from "./conformance.ts"
 import { cells } from "./sdk.ts"
-import { page } from "./table.ts"
+import { page, partsOf } from "./table.ts"
 
 const docs = fileURLToPath(new URL("../../../docs/sdks.md", import.meta.url))
 const suite = fileURLToPath(new URL("..", import.meta.url))
@@ -33,10 +33,10 @@ export default class SdkReporter implements Reporter {
     for (const module of modules) found.set(basename(module.moduleId), foundIn(module))
     const missing = names.filter((name) => found.get(name)?.isWhole !== true)
 
-    let failed = 0
-    if (missing.length === 0) failed = sayWhatWasFound([...found.values()].filter((each) => each !== undefined)) ? 0 : 1
-    else console.log(`docs/sdks.md stays as it is; not found as expected in every cell: ${missing.join(", ")}`)
-    new ClosingLine(failed).onTestRunEnd(modules)
+    const seen = [...found.values()].filter((each) => each !== undefined)
+    const isSaid = missing.length === 0 ? sayWhatWasFound(seen) : sayWhatIsMissing(missing, seen)
+    if (!isSaid) process.exitCode = 1
+    new ClosingLine(isSaid ? 0 : 1).onTestRunEnd(modules)
   }
 }
 
@@ -86,6 +86,21 @@ function sayWhatWasFound(found: readonly Found[]): boolean {
   }
   if (readFileSync(docs, "utf8") === formatted) return true
   console.log("docs/sdks.md differs from what was found; run: npm run test:sdks")
-  process.exitCode = 1
   return false
+}
+
+/** Where a machine has not all that it takes, CI still insists on what the page says of the others. */
+function sayWhatIsMissing(missing: readonly string[], found: readonly Found[]): boolean {
+  console.log(`docs/sdks.md stays as it is; not found as expected in every cell: ${missing.join(", ")}`)
+  if (!process.env["CI"]) return true
+  const said = squeezed(readFileSync(docs, "utf8"))
+  const parts = partsOf(found.filter(({ isWhole }) => isWhole).flatMap(({ measured }) => measured))
+  const differing = parts.filter((part) => !said.includes(squeezed(part)))
+  for (const part of differing) console.log(`docs/sdks.md does not say what was found:\n${part}`)
+  return differing.length === 0
+}
+
+/** A table's columns are padded in the page. */
+function squeezed(text: string): string {
+  return text.replaceAll(/\s+/g, " ").trim()
 }

@@ -5,8 +5,7 @@ import { afterHours, cells, isNotApplicable, type Cell, type Outcome } from "./s
 const order = Object.keys(cells) as Cell[]
 
 export function page(measured: readonly Measured[], notHad: readonly NotHad[]): string {
-  const names = [...new Set(measured.map(({ sdk }) => sdk.name))].toSorted((a, b) => a.localeCompare(b, "en"))
-  const found = names.map((name) => measured.filter(({ sdk }) => sdk.name === name))
+  const found = bySdk(measured)
   return `# SDKs and tools
 
 Written by \`npm run test:sdks\`; do not edit it by hand. Every cell is a test: the real SDK, the real daemon, and in
@@ -28,41 +27,62 @@ ${notHad.map(({ name, why }) => `- **${name}**: ${why}.`).join("\n")}
 `
 }
 
+/** What the page says of each SDK: its row, and its section. */
+export function partsOf(measured: readonly Measured[]): readonly string[] {
+  return bySdk(measured).flatMap((all) => [row(all).join(" | "), section(all)])
+}
+
+function bySdk(measured: readonly Measured[]): readonly (readonly Measured[])[] {
+  const names = [...new Set(measured.map(({ sdk }) => sdk.name))].toSorted((a, b) => a.localeCompare(b, "en"))
+  return names.map((name) => measured.filter(({ sdk }) => sdk.name === name))
+}
+
 function table(found: readonly (readonly Measured[])[]): string {
   const head = ["SDK or tool", "version", ...order.map((cell) => cells[cell][0])]
-  const rows = found.map((all) => {
-    const notes = notesOf(all)
-    const marks = order.map((cell) => {
-      const index = notes.findIndex((note) => note.cell === cell)
-      if (index !== -1) return notes[index]?.applies === false ? "–" : `(${index + 1})`
-      return all.some((each) => each.cell === cell) ? "✓" : "?"
-    })
-    const [first] = all
-    return [`[${first?.sdk.name}](#${anchor(first?.sdk.name ?? "")})`, first?.version ?? "", ...marks]
+  return [head, head.map(() => "-"), ...found.map(row)].map((each) => `| ${each.join(" | ")} |`).join("\n")
+}
+
+function row(all: readonly Measured[]): readonly string[] {
+  const notes = notesOf(all)
+  const marks = order.map((cell) => {
+    const index = notes.findIndex((note) => note.cell === cell)
+    if (index !== -1) return `(${index + 1})`
+    if (whyNot(all, cell) !== undefined) return "–"
+    return all.some((each) => each.cell === cell) ? "✓" : "?"
   })
-  return [head, head.map(() => "-"), ...rows].map((row) => `| ${row.join(" | ")} |`).join("\n")
+  const [first] = all
+  return [`[${first?.sdk.name}](#${anchor(first?.sdk.name ?? "")})`, first?.version ?? "", ...marks]
 }
 
 interface Note {
   readonly cell: Cell
   readonly text: string
-  readonly applies: boolean
 }
 
 function notesOf(all: readonly Measured[]): readonly Note[] {
   return order.flatMap((cell): Note[] => {
-    const expected = all[0]?.sdk.cells?.[cell]
-    if (expected !== undefined && isNotApplicable(expected)) {
-      return [{ cell, text: expected.notApplicable, applies: false }]
-    }
-    if (all[0]?.sdk.clock === "own" && afterHours.includes(cell) && expected === undefined) {
-      return [{ cell, text: "no hours go by for it here: its clock cannot be moved", applies: false }]
-    }
     const outcome = all.find((each) => each.cell === cell)?.outcome
-    return outcome === undefined || outcome === "served" || cell === "expiry"
-      ? []
-      : [{ cell, text: textOf(outcome), applies: true }]
+    if (outcome === undefined || outcome === "served" || cell === "expiry") return []
+    return [{ cell, text: textOf(outcome) }]
   })
+}
+
+/** Why a cell says nothing about an SDK. */
+function whyNot([first]: readonly Measured[], cell: Cell): string | undefined {
+  const expected = first?.sdk.cells?.[cell]
+  if (expected !== undefined) return isNotApplicable(expected) ? expected.notApplicable : undefined
+  const isTooLong = first?.sdk.clock === "own" && afterHours.includes(cell)
+  return isTooLong ? "no hours go by for it here: its clock cannot be moved" : undefined
+}
+
+/** Cells with the same reason, in one line. */
+function reasons(all: readonly Measured[]): readonly string[] {
+  const found = new Map<string, string[]>()
+  for (const cell of order) {
+    const why = whyNot(all, cell)
+    if (why !== undefined) found.set(why, [...(found.get(why) ?? []), cells[cell][0]])
+  }
+  return [...found].map(([why, columns]) => `- – **${columns.join("**, **")}**: ${why}.`)
 }
 
 function section(all: readonly Measured[]): string {
@@ -75,7 +95,7 @@ function section(all: readonly Measured[]): string {
     end === undefined ? "" : "When the session is over:",
     end === undefined ? "" : `\`\`\`text\n${textOf(end)}\n\`\`\``,
     notes.join("\n"),
-    (first?.sdk.limits ?? []).map((limit) => `- ${limit}`).join("\n"),
+    [...reasons(all), ...(first?.sdk.limits ?? []).map((limit) => `- ${limit}`)].join("\n"),
   ]
   return parts.filter((part) => part !== "").join("\n\n")
 }

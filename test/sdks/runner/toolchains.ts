@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process"
 import { existsSync, readFileSync } from "node:fs"
 import { delimiter, join } from "node:path"
 import { built, cacheFolder, sourceOf, tool } from "./cache.ts"
-import { goClock } from "./go-clock.ts"
+import { goClock, goClockRecipe } from "./go-clock.ts"
 import { answering, eachTime } from "./programs.ts"
 import type { Prepared, Program, Shell } from "./sdk.ts"
 
@@ -11,7 +11,7 @@ export function go(name: string, module: string): Program {
   return {
     missing: () => unlessOnPath("go"),
     async prepare() {
-      const folder = await built(name, async (at) => {
+      const folder = await built(name, (await versionOf("go", "version")) + goClockRecipe, async (at) => {
         await tool(at, ["go", "build", "-trimpath", "-overlay", await goClock(), "-o", "probe", "."])
       })
       return { version: versionIn(name, "go.mod", `${module} v(\\S+)`), start: answering([join(folder, "probe")]) }
@@ -25,7 +25,7 @@ export function cargo(name: string, crate: string): Program {
     async prepare() {
       // One target folder for all: they share most of what they are built from.
       const env = { CARGO_TARGET_DIR: join(cacheFolder, "cargo") }
-      const folder = await built(name, async (at) => {
+      const folder = await built(name, await versionOf("rustc", "--version"), async (at) => {
         await tool(at, ["cargo", "build", "--locked", "--quiet"], { env })
         await tool(at, ["cp", join(cacheFolder, "cargo", "debug", `credd-probe-${name}`), "probe"])
       })
@@ -39,7 +39,7 @@ export function maven(name: string, artifact: string): Program {
   return {
     missing: () => unlessOnPath("mvn") ?? unlessOnPath("java"),
     async prepare() {
-      const folder = await built(name, async (at) => {
+      const folder = await built(name, await versionOf("java", "--version"), async (at) => {
         await tool(at, ["mvn", "--batch-mode", "--quiet", "package"], { lock: "maven" })
       })
       const version = versionIn(name, "pom.xml", `<artifactId>${artifact}</artifactId>\\s*<version>([^<]+)`)
@@ -54,7 +54,7 @@ export function npm(name: string, dependency: string): Program {
   return {
     missing: () => undefined,
     async prepare() {
-      const folder = await built(name, async (at) => {
+      const folder = await built(name, process.version, async (at) => {
         await tool(at, ["npm", "ci", "--silent", "--no-audit", "--no-fund"])
       })
       const { version } = JSON.parse(
@@ -70,7 +70,7 @@ export function pip(name: string, dependency: string, line?: (bin: string, shell
   return {
     missing: () => unlessOnPath("python3"),
     async prepare() {
-      const folder = await built(name, async (at) => {
+      const folder = await built(name, await versionOf("python3", "--version"), async (at) => {
         await tool(at, ["python3", "-m", "venv", "venv"])
         await tool(at, ["venv/bin/pip", "install", "--quiet", "--disable-pip-version-check", "-r", "requirements.txt"])
       })
@@ -104,6 +104,10 @@ function upstreamVersion(package_: string): string {
     .replace(/^\d+:/, "")
     .replace(/[-+~][^-]*$/, "")
     .replace(/[+~].*$/, "")
+}
+
+async function versionOf(...line: readonly string[]): Promise<string> {
+  return await tool(cacheFolder, line)
 }
 
 /** The version that the manifest pins. */

@@ -29,7 +29,8 @@ func newClient() (*minio.Client, error) {
 		return nil, err
 	}
 	return minio.New(endpoint.Host, &minio.Options{
-		Creds:        credentials.NewIAM(""),
+		// It looks for a container's variables first, and for metadata at the address that it is given, or at EC2's own.
+		Creds:        credentials.NewIAM(os.Getenv("AWS_EC2_METADATA_SERVICE_ENDPOINT")),
 		Region:       os.Getenv("AWS_REGION"),
 		BucketLookup: minio.BucketLookupPath,
 	})
