@@ -41,7 +41,7 @@ export async function runDaemon({ isSupervised }: DaemonOptions, env: Env = proc
   if (isSupervised) watchEventLoop({ prefix: isJournal(2, env) ? "<2>" : "" })
   let log: DaemonLog
   const entrances = { credentials: credentialsEntrance(), control: controlEntrance() }
-  let inherited: Inherited<Server> = { ports: new Map(), control: undefined }
+  let inherited: Inherited<Server> = { ports: new Map(), control: undefined, inetDiag: undefined }
   try {
     inherited = inheritedSockets(process.env, {
       port: entrances.credentials.door,

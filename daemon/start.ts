@@ -113,7 +113,7 @@ export async function start({
   const kept = (await files.read()).filter(({ id }) => !locked.leases.includes(id))
   const leases = createLeases(kept, { clock, log, records: files })
   leases.onEnd((lease) => broker.forgetAccess(accessOf(lease)))
-  const peers = peersOf({ allowUids: settings.allowUids })
+  const peers = peersOf({ allowUids: settings.allowUids, inetDiagFd: inherited.inetDiag })
   const trail = auditTrail({ state: paths.state, clock, log, peers })
   const audit = calmRefusals(trail, clock)
   leases.onEnd(({ name, id }) => audit.record("lease-end", { outcome: "ok", lease: name, leaseId: id }))

@@ -20,6 +20,7 @@ const beside = [
   "dist/package.json",
   "launchd/credd.plist",
   "package.json",
+  "systemd/credd-peers.socket",
   "systemd/credd.service",
   "systemd/credd.socket",
   "systemd/strict.conf",

@@ -1,4 +1,7 @@
-/** systemd's user manager: a socket unit that holds the port, and a service that is started by it and at login. */
+/**
+ * systemd's user manager: a socket unit that holds the port, a service that is started by it and at login, and the socket
+ * by which the service asks whose a connection is.
+ */
 import { join } from "node:path"
 import { Failure } from "../failure.ts"
 import type { Files } from "../files.ts"
@@ -8,6 +11,8 @@ import { succeeded, type ServiceManager } from "./manager.ts"
 const packaged = "/usr/lib/systemd/user"
 const socketUnit = "credd.socket"
 const serviceUnit = "credd.service"
+/** The service wants it, so nobody need enable or start it. */
+const peersUnit = "credd-peers.socket"
 
 type Env = Readonly<Record<string, string | undefined>>
 
@@ -62,6 +67,7 @@ export function systemd(host: Host, files: Files, env: Env): ServiceManager {
             ),
         ],
         [serviceUnit, template(serviceUnit).replace(/^ExecStart=.*$/m, () => launch)],
+        [peersUnit, template(peersUnit)],
       ])
       const wanted = new Map<string, string>()
       for (const [name, text] of units) {
@@ -82,13 +88,13 @@ export function systemd(host: Host, files: Files, env: Env): ServiceManager {
       }
       return wanted
     },
-    units: () => [join(folder, socketUnit), join(folder, serviceUnit)],
+    units: () => [socketUnit, serviceUnit, peersUnit].map((name) => join(folder, name)),
     leftovers: () => [dropIns],
     async activate(changed, isNewVersion) {
       await done("make systemd read its units", "daemon-reload")
       await done("enable the service", "--quiet", "enable", socketUnit, serviceUnit)
       const isListening = (await user("is-active", "--quiet", socketUnit)).status === 0
-      const moved = changed.some((path) => path.endsWith(socketUnit))
+      const moved = changed.some((path) => path.endsWith(`/${socketUnit}`))
       // The service requires its socket, and so stops and starts with it.
       if (isListening && moved) await done("move to another port", "restart", socketUnit)
       else await done("open the port", "start", socketUnit)
@@ -97,7 +103,8 @@ export function systemd(host: Host, files: Files, env: Env): ServiceManager {
     },
     async deactivate() {
       await user("--quiet", "disable", "--now", socketUnit, serviceUnit)
-      await user("reset-failed", socketUnit, serviceUnit)
+      await user("--quiet", "stop", peersUnit)
+      await user("reset-failed", socketUnit, serviceUnit, peersUnit)
     },
     async linger() {
       const ended = await host.run("loginctl", ["enable-linger", host.user])
@@ -108,6 +115,7 @@ export function systemd(host: Host, files: Files, env: Env): ServiceManager {
         "--user",
         `--unit=${serviceUnit}`,
         `--unit=${socketUnit}`,
+        `--unit=${peersUnit}`,
         "--lines=200",
         "--no-pager",
         ...(isFollowing ? ["--follow"] : []),

@@ -4,14 +4,7 @@
  */
 import { open } from "node:fs/promises"
 import { endianness } from "node:os"
-import type { Connection } from "../core/ports.ts"
-
-export interface SocketOwner {
-  readonly uid: number
-  readonly inode: string
-}
-
-export type FindOwner = (connection: Connection) => Promise<SocketOwner | undefined>
+import { ipv4Bytes, type FindOwner, type SocketOwner } from "./socket-owner.ts"
 
 type Answer = (owner: SocketOwner | undefined) => void
 type Sought = Map<string, Answer[]>
@@ -21,7 +14,6 @@ const tables = ["/proc/net/tcp", "/proc/net/tcp6"]
 /** The kernel fills a page at most. */
 const pageBytes = 4_096
 
-/** Answers undefined when the peer is not there any more, or was never on this machine. */
 export function tcpTable(files: readonly string[] = tables): FindOwner {
   let waiting: Sought = new Map()
   let isLooking = false
@@ -91,10 +83,10 @@ function unmapped(end: string): string {
 
 /** `127.0.0.1`, 9912 as `0100007F:26B8`: the kernel prints an address as a number of the machine's own byte order. */
 function endOf(address: string | undefined, port: number | undefined): string | undefined {
-  const bytes = /^(?:::ffff:)?(\d+)\.(\d+)\.(\d+)\.(\d+)$/.exec(address ?? "")?.slice(1)
+  const bytes = ipv4Bytes(address)
   if (bytes === undefined || port === undefined) return undefined
   const ordered = endianness() === "LE" ? bytes.toReversed() : bytes
-  return `${ordered.map((byte) => hex(Number(byte), 2)).join("")}:${hex(port, 4)}`
+  return `${ordered.map((byte) => hex(byte, 2)).join("")}:${hex(port, 4)}`
 }
 
 function hex(number: number, digits: number): string {

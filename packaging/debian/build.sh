@@ -29,9 +29,9 @@ find "$lib" -type f ! -path "$lib/dist/client/main.js" ! -path "$lib/daemon/laun
 find "$lib" -name '*.node' -exec strip --strip-unneeded {} +
 
 ln -s ../lib/credd/dist/client/main.js "$root/usr/bin/credd"
-mv "$lib/systemd/credd.socket" "$lib/systemd/credd.service" "$root/usr/lib/systemd/user/"
+mv "$lib"/systemd/credd.service "$lib"/systemd/*.socket "$root/usr/lib/systemd/user/"
 # `credd service install` compares them with what it would write.
-ln -s ../../systemd/user/credd.socket ../../systemd/user/credd.service "$lib/systemd/"
+ln -s ../../systemd/user/credd.service ../../systemd/user/credd.socket ../../systemd/user/credd-peers.socket "$lib/systemd/"
 mv "$lib"/dist/man/*.1 "$man/"
 rmdir "$lib/dist/man"
 gzip -9n "$man"/*.1

@@ -13,17 +13,31 @@ import type { Row } from "./table.ts"
 const bareServer = fileURLToPath(new URL("./bare-server.js", import.meta.url))
 const loadPairs = 3
 const warmUpSeconds = 2
-const loads = [1, 64, 512].flatMap((connections) => [false, true].map((isAnew) => ({ connections, isAnew })))
+const crowds = [1, 64, 512] as const
 
-/** How long `hotPath` takes, about. */
+/** How long one `hotPath` of every load takes, about, and one of new connections alone. */
 export function hotPathSeconds(seconds: number): number {
-  return loads.length * (loadPairs * 2 * seconds + 1) + 2 * warmUpSeconds
+  return 3 * crowds.length * (loadPairs * 2 * seconds + 1) + 4 * warmUpSeconds
 }
 
-export async function hotPath(daemon: Served, bare: Served, seconds: number): Promise<Row[]> {
+export interface HotPathOptions {
+  readonly seconds: number
+  /** Only where each request has a connection of its own. */
+  readonly isAnewOnly?: boolean
+  /** Follows the name of each row. */
+  readonly note?: string
+}
+
+export async function hotPath(
+  daemon: Served,
+  bare: Served,
+  { seconds, isAnewOnly = false, note = "" }: HotPathOptions,
+): Promise<Row[]> {
   for (const server of [daemon, bare]) await load(server, { connections: 64, seconds: warmUpSeconds })
   const rows: Row[] = []
-  for (const each of loads) rows.push(...(await throughput(daemon, bare, { ...each, seconds })))
+  for (const connections of crowds)
+    for (const isAnew of isAnewOnly ? [true] : [false, true])
+      rows.push(...(await throughput(daemon, bare, { connections, isAnew, seconds, note })))
   return rows
 }
 
@@ -51,6 +65,7 @@ interface How {
   readonly connections: number
   readonly isAnew: boolean
   readonly seconds: number
+  readonly note: string
 }
 
 const most = (ratio: number) => ({ of: "ratio", most: ratio }) as const
@@ -62,8 +77,8 @@ async function throughput(daemon: Served, bare: Served, how: How): Promise<Row[]
     return { ...loaded, processorUs: ((processorMs(server.process) - before) * 1_000) / loaded.requests }
   }
   const pairs = await alternating(loadPairs, [() => measured(daemon), () => measured(bare)])
-  const { connections, isAnew } = how
-  const named = `${connections}${isAnew ? " new each time" : connections === 1 ? " connection" : " connections"}`
+  const { connections, isAnew, note } = how
+  const named = `${connections}${isAnew ? " new each time" : connections === 1 ? " connection" : " connections"}${note}`
   return [
     rowOf({ what: `requests, ${named}`, unit: "/s", target: { of: "ratio", least: 0.8 } }, pairs, (x) => x.perSecond),
     rowOf({ what: `p50, ${named}`, unit: "ms", target: most(1 / 0.8) }, pairs, (x) => x.p50Ms),

@@ -8,6 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises"
 import { fileURLToPath } from "node:url"
 import { startSandbox } from "../sandbox/sandbox.ts"
 import { exampleWorld } from "../sandbox/world.ts"
+import { withInetDiag } from "../support/inet-diag.ts"
 import { node, stopped } from "./processes.ts"
 
 export const credd = fileURLToPath(new URL("../../../dist/client/main.js", import.meta.url))
@@ -37,9 +38,15 @@ export interface InstallOptions {
   readonly config?: string
   /** In the place of the memory store and a free port. */
   readonly env?: Readonly<Record<string, string>>
+  /** As the service has it: the kernel is asked for one connection, not for its table. */
+  readonly hasInetDiag?: boolean
 }
 
-export async function install({ config = awsConfig, env: more = {} }: InstallOptions = {}): Promise<Installation> {
+export async function install({
+  config = awsConfig,
+  env: more = {},
+  hasInetDiag = false,
+}: InstallOptions = {}): Promise<Installation> {
   const home = await mkdtemp(join(tmpdir(), "credd-bench-"))
   const sandbox = await startSandbox()
   await writeFile(join(home, "config"), config)
@@ -56,7 +63,9 @@ export async function install({ config = awsConfig, env: more = {} }: InstallOpt
     AWS_ENDPOINT_URL_STS: sandbox.url,
     ...more,
   }
-  const daemon = spawn(process.execPath, [credd, "daemon"], { env, stdio: "ignore" })
+  const command = [process.execPath, credd, "daemon"] as const
+  const [program, args] = hasInetDiag ? withInetDiag(...command) : [command[0], command.slice(1)]
+  const daemon = spawn(program, [...args], { env, stdio: "ignore" })
   const startedAt = performance.now()
   while (!existsSync(join(state, "endpoint.json"))) {
     if (performance.now() - startedAt > 10_000 || daemon.exitCode !== null) throw new Error("the daemon did not start")

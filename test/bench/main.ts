@@ -8,7 +8,7 @@ import { availableParallelism } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { bareTwin, hotPath, hotPathSeconds } from "./hot-path.ts"
-import { credd, install, type Installation } from "./installation.ts"
+import { credd, install, type InstallOptions, type Installation } from "./installation.ts"
 import { alternating, load, rowOf, served, type Served } from "./measure.ts"
 import { node, restingMiB, stopped } from "./processes.ts"
 import { scale } from "./scale.ts"
@@ -39,14 +39,33 @@ async function clientTimes({ home, env }: Installation): Promise<Row[]> {
   return rows
 }
 
-async function measure(installation: Installation, onBare: (bare: Served) => void): Promise<Row[]> {
+/** Signs in and starts the server that says what the daemon says; ends it with the installation. */
+type Start = () => Promise<{ readonly daemon: Served; readonly bare: Served }>
+
+async function installed(
+  options: InstallOptions,
+  measure: (installation: Installation, start: Start) => Promise<Row[]>,
+): Promise<Row[]> {
+  const installation = await install(options)
+  let bare: Served | undefined
+  try {
+    return await measure(installation, async () => {
+      await installation.login()
+      const { url, token } = await installation.endpoint()
+      bare = await bareTwin(url, token)
+      return { daemon: served(installation.daemon, Number(url.port), url.pathname, token), bare }
+    })
+  } finally {
+    if (bare !== undefined) await stopped(bare.process)
+    await installation.close()
+  }
+}
+
+/** As the service is: its manager has opened a netlink socket for it. */
+async function asService(installation: Installation, start: Start): Promise<Row[]> {
   const { daemon: child } = installation
   const daemonRest = await restingMiB(child)
-  await installation.login()
-  const { url, token } = await installation.endpoint()
-  const daemon = served(child, Number(url.port), url.pathname, token)
-  const bare = await bareTwin(url, token)
-  onBare(bare)
+  const { daemon, bare } = await start()
   const bareRest = await restingMiB(bare.process)
 
   for (const server of [daemon, bare]) await load(server, { connections: 64, seconds: 60, requests: 10_000 })
@@ -61,29 +80,29 @@ async function measure(installation: Installation, onBare: (bare: Served) => voi
   ]
 
   const client = await clientTimes(installation)
-  return [...(await hotPath(daemon, bare, seconds)), ...memory, ...client]
+  return [...(await hotPath(daemon, bare, { seconds })), ...memory, ...client]
+}
+
+/** Nobody has opened one: a new connection's user stands in the kernel's table only. */
+async function byHand(_: Installation, start: Start): Promise<Row[]> {
+  const { daemon, bare } = await start()
+  return await hotPath(daemon, bare, { seconds, isAnewOnly: true, note: ", by hand" })
 }
 
 async function main(): Promise<void> {
   const cores = availableParallelism()
   const minutes = Math.ceil((hotPathSeconds(seconds) + 60) / 60)
   console.log(`credd bench: node ${process.version}, ${cores} cores; about ${minutes} min\n`)
-  const installation = await install()
-  let bare: Served | undefined
-  try {
-    const rows = await measure(installation, (started) => {
-      bare = started
-    })
-    rows.push(...(await scale()))
-    console.log(table(rows))
-    const measured = rows.map((row) => ({ ...row, met: isMet(row) ?? null }))
-    const report = { at: new Date().toISOString(), node: process.version, cores, seconds, rows: measured }
-    await mkdir(join(results, ".."), { recursive: true })
-    await writeFile(results, `${JSON.stringify(report, null, 2)}\n`)
-  } finally {
-    if (bare !== undefined) await stopped(bare.process)
-    await installation.close()
-  }
+  const rows = [
+    ...(await installed({ hasInetDiag: true }, asService)),
+    ...(await installed({}, byHand)),
+    ...(await scale()),
+  ]
+  console.log(table(rows))
+  const measured = rows.map((row) => ({ ...row, met: isMet(row) ?? null }))
+  const report = { at: new Date().toISOString(), node: process.version, cores, seconds, rows: measured }
+  await mkdir(join(results, ".."), { recursive: true })
+  await writeFile(results, `${JSON.stringify(report, null, 2)}\n`)
 }
 
 await main()

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest"
 import { must } from "./machine.ts"
 import { credentialsLine, ownersMachine, signIn, type OwnersMachine } from "./owner.ts"
 
@@ -12,6 +12,11 @@ afterAll(async () => await machine.powerOff())
 
 const pid = async (): Promise<string> =>
   (await owner("systemctl --user show credd.service --property=MainPID --value")).stdout.trim()
+
+/** Takes the table of connections away from the daemon that runs now. */
+async function withoutTable(): Promise<void> {
+  await must(machine.run(`mount -t tmpfs none /proc/${await pid()}/net`))
+}
 
 describe("credd service install", () => {
   it("says that there is no service yet", async () => {
@@ -34,7 +39,7 @@ describe("credd service install", () => {
 
   it("has units that systemd has nothing to say of, exposed 5.2 at most", async () => {
     const verify = await must(
-      owner("cd .config/systemd/user && systemd-analyze --user verify credd.socket credd.service"),
+      owner("cd .config/systemd/user && systemd-analyze --user verify credd.socket credd-peers.socket credd.service"),
     )
     const security = await must(owner("systemd-analyze --user security --no-pager credd.service"))
 
@@ -66,6 +71,27 @@ describe("credd service install", () => {
 
     expect(JSON.parse((await must(owner(credentialsLine))).stdout)).toMatchObject({ AccountId: "123456789012" })
     expect(await pid()).not.toBe(before)
+  })
+
+  it("asks the kernel whose a connection is, and reads no table for it", async () => {
+    await withoutTable()
+
+    expect(JSON.parse((await must(owner(credentialsLine))).stdout)).toMatchObject({ AccountId: "123456789012" })
+  })
+
+  it("serves by the table where the manager opens no such socket, and lets nobody in where there is neither", async () => {
+    const dropIn = ".config/systemd/user/credd-peers.socket.d"
+    const again = "systemctl --user daemon-reload && systemctl --user stop credd-peers.socket credd.service"
+    await must(
+      owner(`mkdir ${dropIn} && printf '[Socket]\nExecStartPre=/bin/false\n' > ${dropIn}/broken.conf && ${again}`),
+    )
+    onTestFinished(async () => void (await must(owner(`rm -r ${dropIn} && ${again} && credd status`))))
+
+    await must(owner("credd status"))
+    expect((await owner("systemctl --user is-active credd-peers.socket")).stdout).toBe("failed\n")
+    expect(JSON.parse((await must(owner(credentialsLine))).stdout)).toMatchObject({ AccountId: "123456789012" })
+    await withoutTable()
+    expect(JSON.parse((await must(owner(credentialsLine))).stdout)).toMatchObject({ Code: "PeerRejected" })
   })
 
   it("changes nothing and restarts nothing the second time", async () => {
@@ -108,12 +134,27 @@ describe("credd service install", () => {
     )
   })
 
+  it("brings the newer units to a service that was installed without them", async () => {
+    const units = ".config/systemd/user"
+    await must(owner(`systemctl --user stop credd-peers.socket credd.service && rm ${units}/credd-peers.socket`))
+    await must(owner(`sed -i '/^NonBlocking=/d; s/ *[^ =]*credd-peers.socket//; /^Wants=$/d' ${units}/credd.service`))
+    await must(owner("systemctl --user daemon-reload && systemctl --user start credd.service && credd status"))
+    expect((await owner(`cat ${units}/credd.service`)).stdout).not.toMatch(/peers|Wants/)
+
+    const { stderr } = await must(owner("credd service install"))
+    await withoutTable()
+
+    expect(stderr).toContain("credd is installed as a systemd service")
+    expect(JSON.parse((await must(owner(credentialsLine))).stdout)).toMatchObject({ AccountId: "123456789012" })
+  })
+
   it("is exposed 3.0 at most with --strict, and serves all the same", async () => {
     await must(owner("credd service install --strict"))
 
     const security = await must(owner("systemd-analyze --user security --no-pager credd.service"))
 
     expect(Number(/exposure level for credd.service: ([\d.]+)/.exec(security.stdout)?.[1])).toBeLessThanOrEqual(3)
+    await withoutTable()
     expect(JSON.parse((await must(owner(credentialsLine))).stdout)).toMatchObject({ AccountId: "123456789012" })
     expect((await must(owner("credd service install"))).stderr).toContain("already")
   })

@@ -71,7 +71,7 @@ describe("the Debian package", () => {
     const verify = await must(
       machine.as(
         "owner",
-        "systemd-analyze --user verify /usr/lib/systemd/user/credd.socket /usr/lib/systemd/user/credd.service",
+        "cd /usr/lib/systemd/user && systemd-analyze --user verify credd.socket credd-peers.socket credd.service",
       ),
     )
     expect(verify.stdout + verify.stderr).toBe("")

@@ -8,6 +8,7 @@ import { join } from "node:path"
 import { text } from "node:stream/consumers"
 import { fileURLToPath } from "node:url"
 import { expect, onTestFinished, vi } from "vitest"
+import { withInetDiag } from "./inet-diag.ts"
 import { startSandbox, type Sandbox, type SandboxOptions } from "../sandbox/sandbox.ts"
 
 export const credd = fileURLToPath(new URL("../../dist/client/main.js", import.meta.url))
@@ -63,10 +64,13 @@ export async function install(
   aws: SandboxOptions = {},
   {
     owner,
+    hasInetDiag = false,
     atEnd = onTestFinished,
   }: {
     /** Another user's than ours: only root can have one. */
     readonly owner?: number
+    /** As under a service manager that opens the socket by which the kernel is asked whose a connection is. */
+    readonly hasInetDiag?: boolean
     readonly atEnd?: AtEnd
   } = {},
 ): Promise<Installation> {
@@ -99,7 +103,9 @@ export async function install(
     return await finished(child, input)
   }
   function daemon(): ChildProcess {
-    const child = spawn(process.execPath, [credd, "daemon"], { env, ...as, stdio: ["ignore", "pipe", "pipe"] })
+    const plain = [process.execPath, credd, "daemon"] as const
+    const [program, args] = hasInetDiag ? withInetDiag(...plain) : [plain[0], plain.slice(1)]
+    const child = spawn(program, [...args], { env, ...as, stdio: ["ignore", "pipe", "pipe"] })
     children.push(child)
     child.stderr?.setEncoding("utf8").on("data", (chunk: string) => {
       log += chunk

@@ -4,6 +4,7 @@ import { existsSync } from "node:fs"
 
 /** Programs of the tests with a real keyring and real shells, and Debian's packages that bring them. */
 const needed: Readonly<Record<string, string>> = {
+  "/usr/bin/python3": "python3",
   "dbus-daemon": "dbus-daemon",
   "dbus-send": "dbus-bin",
   "gnome-keyring-daemon": "gnome-keyring",

@@ -9,8 +9,8 @@ const owner = 54_320
 
 beforeEach((context) => needsOtherUser(context))
 
-async function signedIn(variables: Readonly<Record<string, string>> = {}) {
-  const box = await install(variables, undefined, {}, { owner })
+async function signedIn(variables: Readonly<Record<string, string>> = {}, hasInetDiag = false) {
+  const box = await install(variables, undefined, {}, { owner, hasInetDiag })
   const daemon = await box.start()
   await signIn(box)
   const state = box.env["CREDD_HOME"] ?? ""
@@ -46,9 +46,12 @@ const raw = `
   })
   const get = (path, more = "") => "GET " + path + " HTTP/1.1\\r\\nHost: 127.0.0.1:" + facts.port + "\\r\\nConnection: close\\r\\n" + more + "\\r\\n"`
 
-describe("another user at the data plane", () => {
+describe.each([
+  ["is found in the table of connections", false],
+  ["the kernel tells when it is asked for it alone", true],
+])("another user at the data plane, whose connection %s", (_, hasInetDiag) => {
   it("gets no credentials with the owner's own token, however it connects", async () => {
-    const { box, port, token } = await signedIn()
+    const { box, port, token } = await signedIn({}, hasInetDiag)
     expect((await box.run(["whoami", "dev"])).status).toBe(0)
 
     const outcome = await attempts(
@@ -73,7 +76,7 @@ describe("another user at the data plane", () => {
   })
 
   it("learns nothing without a token: no profile's name, the same answer for every path", async () => {
-    const { port } = await signedIn()
+    const { port } = await signedIn({}, hasInetDiag)
 
     const outcome = await attempts(
       `await attempt("texts", () => Promise.all(["/credentials/dev", "/credentials/nope", "/credentials/acme"].map(
@@ -88,7 +91,7 @@ describe("another user at the data plane", () => {
   })
 
   it("is let in by allow_uids, on purpose, and then only with the token", async () => {
-    const { port, token } = await signedIn({ CREDD_ALLOW_UIDS: String(otherUid) })
+    const { port, token } = await signedIn({ CREDD_ALLOW_UIDS: String(otherUid) }, hasInetDiag)
 
     const outcome = await attempts(
       `${raw}
@@ -102,7 +105,7 @@ describe("another user at the data plane", () => {
   })
 
   it("gets nothing of the instance metadata service", async () => {
-    const { box } = await signedIn({ CREDD_IMDS: "dev" })
+    const { box } = await signedIn({ CREDD_IMDS: "dev" }, hasInetDiag)
     const [{ endpoint: base } = { endpoint: "" }] = JSON.parse((await box.run(["imds", "list", "--json"])).stdout) as {
       endpoint: string
     }[]

@@ -136,7 +136,7 @@ describe(tcpTable.name, () => {
       writeFileSync(join(folder, "tcp"), `  sl  local_address rem_address\n${rows.join("\n")}\n`)
       const find = tcpTable([join(folder, "tcp")])
 
-      const found = await Promise.all(connections.map(find))
+      const found = await Promise.all(connections.map(async (each) => await find(each)))
       rmSync(folder, { recursive: true })
 
       expect(found).toEqual(connections.map((_, i) => ({ uid: i, inode: String(i + 1) })))
