@@ -7,6 +7,8 @@ import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { defineConfig, type Plugin } from "rolldown"
 
+const clientFolder = join(import.meta.dirname, "client", "/")
+
 export default defineConfig({
   input: {
     "client/main": "client/main.ts",
@@ -15,6 +17,8 @@ export default defineConfig({
   },
   platform: "node",
   external: ["@napi-rs/keyring"],
+  // The SDK's ES modules, of which only what is used is taken.
+  resolve: { mainFields: ["module", "main"] },
   plugins: [commonJsFolder(), licences()],
   output: {
     dir: "dist",
@@ -23,7 +27,7 @@ export default defineConfig({
     entryFileNames: "[name].js",
     // The name changes with what is in it: a daemon that runs never reads a file of another version.
     chunkFileNames: ({ moduleIds }) =>
-      `${moduleIds.some((id) => id.includes("/client/")) ? "client" : "daemon"}/[name]-[hash].js`,
+      `${moduleIds.some((id) => id.startsWith(clientFolder)) ? "client" : "daemon"}/[name]-[hash].js`,
   },
 })
 

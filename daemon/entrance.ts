@@ -1,7 +1,7 @@
 /** Doors that may be open (a service manager opened them) before anything is behind them: whoever comes early waits. */
 import type { Server } from "node:http"
 import type { CredentialsApp } from "./http/credentials-app.ts"
-import { controlServer, credentialsServer, type Fetching, type MayAsk, type OnRefused } from "./http/servers.ts"
+import { controlServer, credentialsServer, type Handle, type MayAsk, type OnRefused } from "./http/servers.ts"
 
 export interface Entrance<App> {
   /** A server for one more socket. */
@@ -10,10 +10,10 @@ export interface Entrance<App> {
   lead(to: App): void
 }
 
-export function controlEntrance(): Entrance<Fetching> {
-  const behind = later<Fetching>()
+export function controlEntrance(): Entrance<Handle> {
+  const behind = later<Handle>()
   return {
-    door: () => controlServer({ fetch: async (request, env) => await (await behind.come()).fetch(request, env) }),
+    door: () => controlServer((request, response) => void behind.come().then((handle) => handle(request, response))),
     lead: behind.set,
   }
 }

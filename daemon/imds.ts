@@ -8,7 +8,7 @@ import { codeOf, CreddError, imdsInSettings, imdsNotEnabled, imdsPortTaken, port
 import type { Audit, Clock, Log, Peers } from "./core/ports.ts"
 import { hostsOf } from "./http/guards.ts"
 import { imdsApp } from "./http/imds-app.ts"
-import { imdsServer } from "./http/servers.ts"
+import { imdsServer } from "./http/imds-server.ts"
 
 export interface ImdsOptions {
   readonly broker: Pick<Broker, "place" | "checkImds" | "credentialsForImds">

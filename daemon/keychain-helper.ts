@@ -1,16 +1,16 @@
 /**
  * Asks the OS keychain one question and ends. A process of its own, because the keychain binding blocks, may hang with
- * the keyring, and holds every secret that it reads: one JSON line in on stdin, one out on stdout, never an argument.
+ * the keyring, and holds every secret that it reads: one JSON line in on stdin, one out on stdout; only the service's name is an argument.
  */
 import "./no-inspector.ts"
 import { Entry, findCredentials } from "@napi-rs/keyring"
 import { readFileSync, writeFileSync } from "node:fs"
 
 export type KeychainQuestion =
-  | { readonly op: "list"; readonly service: string }
-  | { readonly op: "read"; readonly service: string; readonly names: readonly string[] }
-  | { readonly op: "write"; readonly service: string; readonly name: string; readonly value: string }
-  | { readonly op: "remove"; readonly service: string; readonly names: readonly string[] }
+  | { readonly op: "list" }
+  | { readonly op: "read"; readonly names: readonly string[] }
+  | { readonly op: "write"; readonly name: string; readonly value: string }
+  | { readonly op: "remove"; readonly names: readonly string[] }
 
 export type KeychainAnswer =
   | { readonly names: readonly string[] }
@@ -27,21 +27,22 @@ function entry(service: string, name: string): Entry {
 
 /**
  * On Linux a search tells "locked" without a prompt; reading or deleting a locked item would prompt, or call it missing.
- * The entry that follows is for its constructor: it throws where there is no Secret Service at all.
+ * Where it finds nothing, there may be no Secret Service at all: an entry's constructor throws then.
  */
 function found(service: string): ReadonlyMap<string, string> {
   const items = new Map(findCredentials(service).map(({ account, password }) => [account, password]))
-  entry(service, "probe")
+  if (items.size === 0) entry(service, "probe")
   return items
 }
 
-function answerTo(question: KeychainQuestion): KeychainAnswer {
-  const { service } = question
+/** What a search for the service's items has found; on macOS a question reads only what it asks for. */
+type Items = ReadonlyMap<string, string> | undefined
+
+function answerTo(question: KeychainQuestion, service: string, items: Items): KeychainAnswer {
   switch (question.op) {
     case "list":
-      return { names: [...found(service).keys()] }
+      return { names: [...(items ?? found(service)).keys()] }
     case "read": {
-      const items = onLinux ? found(service) : undefined
       const read = (name: string): string | null | undefined =>
         items === undefined ? entry(service, name).getPassword() : items.get(name)
       return {
@@ -54,11 +55,9 @@ function answerTo(question: KeychainQuestion): KeychainAnswer {
     case "write":
       // Where a locked keyring holds nothing of ours the search sees no lock, and this asks the person to unlock it:
       // at most once for each `credd add`, since everything else finds the access key there.
-      if (onLinux) found(service)
       entry(service, question.name).setPassword(question.value)
       return { done: true }
     case "remove":
-      if (onLinux) found(service)
       for (const name of question.names) entry(service, name).deletePassword()
       return { done: true }
     default:
@@ -83,9 +82,12 @@ function failure(error: unknown): KeychainAnswer {
 
 let answer: KeychainAnswer
 try {
+  const [service = ""] = process.argv.slice(2)
+  // On Linux every question begins with a search: it is done by the time that the question comes.
+  const items = onLinux ? found(service) : undefined
   // Only the daemon writes here (adapters/keychain.ts), so the question's shape is the type's.
   const question: KeychainQuestion = JSON.parse(readFileSync(0, "utf8"))
-  answer = answerTo(question)
+  answer = answerTo(question, service, items)
 } catch (error) {
   answer = failure(error)
 }

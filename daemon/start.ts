@@ -6,10 +6,11 @@ import { auditTrail } from "./adapters/audit.ts"
 import { awsConfig, awsFilesFrom } from "./adapters/aws-config.ts"
 import { breathe, systemClock } from "./adapters/clock.ts"
 import type { Inherited } from "./adapters/inherited.ts"
+import type { Helper } from "./adapters/keychain-process.ts"
 import { leaseFiles } from "./adapters/lease-files.ts"
 import { lockRecord } from "./adapters/lock-record.ts"
 import { answers, isSocket, listenOnPort, listenOnSocket, loopback, privateFolder } from "./adapters/listen.ts"
-import type { DaemonLog } from "./adapters/log.ts"
+import { isJournal, type DaemonLog } from "./adapters/log.ts"
 import { secretStore } from "./adapters/secret-store.ts"
 import { awsIam } from "./adapters/iam.ts"
 import { federationSignIn } from "./adapters/sign-in.ts"
@@ -17,11 +18,10 @@ import { awsSts } from "./adapters/sts.ts"
 import { peers as peersOf } from "./adapters/peers.ts"
 import { outsideCredentials } from "./adapters/outside-credentials.ts"
 import { notifier } from "./adapters/notifier.ts"
+import { watchEventLoop } from "./adapters/watchdog.ts"
 import { imdsPorts } from "./adapters/imds-ports.ts"
-import { openImds } from "./imds.ts"
 import { endpointFileOf } from "./control/environment.ts"
 import { createHolds } from "./control/exec.ts"
-import { controlHandlers } from "./control/handlers.ts"
 import type { ControlOptions } from "./control/options.ts"
 import { accessOf } from "./core/access.ts"
 import { createBroker } from "./core/broker.ts"
@@ -29,10 +29,9 @@ import { calmRefusals } from "./core/calm-refusals.ts"
 import { CreddError, alreadyRunning, codeOf } from "./core/errors.ts"
 import { heartbeat } from "./core/heartbeat.ts"
 import { createLeases, shellName } from "./core/leases.ts"
-import { controlApp } from "./http/control-app.ts"
 import { credentialsApp } from "./http/credentials-app.ts"
 import { hostsOf } from "./http/guards.ts"
-import type { Fetching } from "./http/servers.ts"
+import type { Handle } from "./http/servers.ts"
 import type { Credentials, Entrance } from "./entrance.ts"
 import type { Settings } from "./settings.ts"
 import { steadily } from "./steady-heap.ts"
@@ -47,13 +46,17 @@ type Env = Readonly<Record<string, string | undefined>>
 /** A `credd exec` tries every second or two to reach a daemon that went away. */
 const returnMs = 30_000
 
+/** Whoever waited for the start is answered within this time. */
+const firstAnswersMs = 25
+
 export interface StartOptions {
   readonly settings: Settings
   readonly env: Env
   readonly log: DaemonLog
   readonly inherited: Inherited<Server>
+  readonly helper: Helper | undefined
   readonly isSupervised: boolean
-  readonly entrances: { readonly credentials: Entrance<Credentials>; readonly control: Entrance<Fetching> }
+  readonly entrances: { readonly credentials: Entrance<Credentials>; readonly control: Entrance<Handle> }
 }
 
 export interface Started {
@@ -68,21 +71,23 @@ export async function start({
   log,
   inherited,
   entrances,
+  helper,
   isSupervised,
 }: StartOptions): Promise<Started> {
   const { paths } = settings
+  const lock = lockRecord(paths.state)
+  const files = leaseFiles(paths.state)
   // A socket that was handed over answers before anybody listens on it.
   if (inherited.control === undefined && (await answers(paths.socket))) throw alreadyRunning(undefined)
   await privateFolder(paths.state)
-  await sweepTemporaries([paths.state, join(paths.state, "tokens")])
+  const sweeping = sweepTemporaries([paths.state, join(paths.state, "tokens")])
+  const [locked, known] = await Promise.all([lock.read(), files.read(), sweeping])
 
   const clock = systemClock()
   const http = once(async () => await (await import("./adapters/aws-http.ts")).openAwsHttp({ clock, env }))
-  const store = secretStore(itemStore(settings, env), {
+  const store = secretStore(itemStore(settings, env, helper), {
     onDamaged: (error) => log.error("session_damaged", { message: error.message }),
   })
-  const lock = lockRecord(paths.state)
-  const locked = await lock.read()
   const source = awsConfig(awsFilesFrom(env))
   const broker = createBroker({
     clock,
@@ -109,17 +114,13 @@ export async function start({
       hasEnvironmentKey: Boolean(env["AWS_ACCESS_KEY_ID"] && env["AWS_SECRET_ACCESS_KEY"]),
     },
   })
-  const files = leaseFiles(paths.state)
-  const kept = (await files.read()).filter(({ id }) => !locked.leases.includes(id))
+  const kept = known.filter(({ id }) => !locked.leases.includes(id))
   const leases = createLeases(kept, { clock, log, records: files })
   leases.onEnd((lease) => broker.forgetAccess(accessOf(lease)))
   const peers = peersOf({ allowUids: settings.allowUids, inetDiagFd: inherited.inetDiag })
   const trail = auditTrail({ state: paths.state, clock, log, peers })
   const audit = calmRefusals(trail, clock)
   leases.onEnd(({ name, id }) => audit.record("lease-end", { outcome: "ok", lease: name, leaseId: id }))
-  // Whoever restarts the service has callers that wait: what asks AWS is read while the keychain is asked. And an upgrade
-  // replaces these files under a daemon that runs.
-  if (isSupervised) void Promise.all([http(), import("@aws-sdk/client-sts")]).catch(() => undefined)
   await steadily(broker.settle)
 
   // The port's own number decides which Host headers are ours, so it comes before the app that checks them.
@@ -143,6 +144,18 @@ export async function start({
     mayAsk: peers.mayAsk,
   })
 
+  // Credentials are served from here on: what they do without is read behind the first answers.
+  await new Promise((resolve) => setTimeout(resolve, firstAnswersMs))
+  const [{ openImds }, { controlListener }, { controlHandlers }] = await Promise.all([
+    import("./imds.ts"),
+    import("./http/control-app.ts"),
+    import("./control/handlers.ts"),
+  ])
+  if (isSupervised) {
+    watchEventLoop({ prefix: isJournal(2, env) ? "<2>" : "" })
+    // An upgrade takes these files from under a daemon that runs.
+    void Promise.all([http(), import("@aws-sdk/client-sts")]).catch(() => undefined)
+  }
   const imds = await openImds({
     broker,
     clock,
@@ -189,7 +202,6 @@ export async function start({
 
   const holds = createHolds(options)
   leases.onEnd(holds.ended)
-  entrances.control.lead(controlApp({ handlers: controlHandlers(options), held: holds.handlers, before: reread, log }))
   const controls: Server[] = []
   async function openControl(inheritedControl?: Server): Promise<void> {
     const control = inheritedControl ?? entrances.control.door()
@@ -202,6 +214,8 @@ export async function start({
     await openControl(inherited.control)
     await shell.keepToken()
     await shell.writeEndpoint()
+    const handlers = controlHandlers(options)
+    entrances.control.lead(controlListener({ handlers, held: holds.handlers, before: reread, log }))
   } catch (error) {
     for (const server of [data, ...controls, ...imds.servers()]) server.close()
     throw error

@@ -4,7 +4,9 @@
  */
 import { readFile } from "node:fs/promises"
 import type { HttpHandlerOptions, HttpRequest, HttpResponse } from "@smithy/types"
-import { EnvHttpProxyAgent, type Dispatcher } from "undici"
+import type { Dispatcher } from "undici"
+import ask from "undici/lib/api/api-request.js"
+import EnvHttpProxyAgent from "undici/lib/dispatcher/env-http-proxy-agent.js"
 import { CreddError, awsUnreachable } from "../core/errors.ts"
 import type { AwsClock } from "./clock.ts"
 import { errnoCode } from "./errno.ts"
@@ -43,7 +45,7 @@ export async function openAwsHttp({ clock, env }: AwsHttpOptions): Promise<AwsHt
       const deadline = AbortSignal.timeout(deadlines.totalMs)
       const signal = abortSignal instanceof AbortSignal ? AbortSignal.any([deadline, abortSignal]) : deadline
       try {
-        const answer = await dispatcher.request({
+        const answer = await ask.call(dispatcher, {
           origin: `${request.protocol}//${request.hostname}${request.port ? `:${request.port}` : ""}`,
           path: target(request),
           method: request.method === "GET" ? "GET" : "POST",

@@ -1,5 +1,4 @@
 /** The OS keychain as an ItemStore, through a helper process that lives for one question. */
-import { spawn } from "node:child_process"
 import { readFile } from "node:fs/promises"
 import * as v from "valibot"
 import { builtFile } from "../built.ts"
@@ -13,9 +12,9 @@ import {
 import { Secret } from "../core/secret.ts"
 import type { KeychainAnswer, KeychainQuestion } from "../keychain-helper.ts"
 import { writeFileAtomic } from "./atomic-file.ts"
-import { helperFlags } from "./child-command.ts"
 import { errnoCode } from "./errno.ts"
 import type { ItemStore } from "./item-store.ts"
+import { deadlineMs, keychainService, startHelper, type Helper } from "./keychain-process.ts"
 
 export interface KeychainOptions {
   /**
@@ -26,17 +25,13 @@ export interface KeychainOptions {
   readonly env: Readonly<Record<string, string | undefined>>
   /** The helper as JavaScript. */
   readonly helper?: string
+  /** One that is under way already, for the first question. */
+  readonly first?: Helper | undefined
   /** The name that a keychain program shows for each item. */
   readonly service?: string
   /** Ends a question under way, so that a hung keyring does not hold up the daemon's end. */
   readonly signal?: AbortSignal
 }
-
-/** A keyring that is stopped never answers; people and SDKs do not wait that long. */
-const deadlineMs = 2_500
-
-/** All that the helper needs to find the session bus and, on macOS, the user's keychain. */
-const passedOn = ["HOME", "USER", "LOGNAME", "PATH", "LANG", "DBUS_SESSION_BUS_ADDRESS", "DISPLAY", "WAYLAND_DISPLAY"]
 
 const answerSchema = v.pipe(
   v.string(),
@@ -58,8 +53,9 @@ const indexSchema = v.pipe(
 type Index = v.InferOutput<typeof indexSchema>
 
 export function keychain(options: KeychainOptions): ItemStore {
-  const { indexFile, env, service = "credd", signal } = options
+  const { indexFile, env, service = keychainService, signal } = options
   const helper = options.helper ?? builtFile("keychain-helper.js")
+  let { first } = options
   let queue: Promise<unknown> = Promise.resolve()
   let hangs = 0
   let changes = 0
@@ -77,7 +73,13 @@ export function keychain(options: KeychainOptions): ItemStore {
 
   /** Throws only where no answer came, and so nobody knows whether a change was made. */
   async function answerTo(question: KeychainQuestion): Promise<KeychainAnswer> {
-    const output = await run(helper, JSON.stringify(question), { env: helperEnvironment(env), signal })
+    const asked = first ?? startHelper({ file: helper, service, env, signal })
+    first = undefined
+    const output = await asked.ask(JSON.stringify(question)).catch((error: unknown) => {
+      const isEnding = error instanceof Error && error.name === "AbortError"
+      const why = isEnding ? "credd is ending" : `its helper could not be started: ${errnoCode(error)}`
+      throw keychainUnavailable(why, error)
+    })
     if (output === undefined) {
       hangs += 1
       throw hung()
@@ -108,7 +110,7 @@ export function keychain(options: KeychainOptions): ItemStore {
 
   /** A lost index, or a change that broke off, costs one question: the keychain itself knows what it holds. */
   async function settledIndex(kept: Index | undefined): Promise<readonly string[]> {
-    const answer = await ask({ op: "list", service })
+    const answer = await ask({ op: "list" })
     const there = "names" in answer ? answer.names : []
     const isSure = (name: string): boolean => kept !== undefined && !kept.unsure.includes(name)
     const names = [...(kept?.names ?? []).filter(isSure), ...there.filter((name) => !isSure(name))].toSorted()
@@ -150,7 +152,7 @@ export function keychain(options: KeychainOptions): ItemStore {
     read: (names) =>
       inTurn(async () => {
         if (names.length === 0) return new Map()
-        const answer = await ask({ op: "read", service, names })
+        const answer = await ask({ op: "read", names })
         return new Map("items" in answer ? answer.items.map(([name, value]) => [name, new Secret(value)]) : [])
       }),
     write: (name, value) =>
@@ -161,7 +163,7 @@ export function keychain(options: KeychainOptions): ItemStore {
           const isNew = !names.includes(name)
           // The name first: an item without a name would never be found again.
           if (isNew) await writeIndex(names, [name])
-          const answer = await answerTo({ op: "write", service, name, value: value.reveal() })
+          const answer = await answerTo({ op: "write", name, value: value.reveal() })
           if (isNew) await writeIndex("error" in answer ? names : [...names, name])
           checked(answer)
         })
@@ -172,7 +174,7 @@ export function keychain(options: KeychainOptions): ItemStore {
         const going = known.filter((name) => names.includes(name))
         await changed(async () => {
           if (going.length > 0) await writeIndex(known, going)
-          await ask({ op: "remove", service, names })
+          await ask({ op: "remove", names })
           if (going.length > 0) await writeIndex(known.filter((name) => !going.includes(name)))
         })
       }),
@@ -190,41 +192,3 @@ function checked(answer: KeychainAnswer): GoodAnswer {
 }
 
 const hung = (): CreddError => keychainUnavailable(`it did not answer within ${deadlineMs / 1_000} s`)
-
-interface RunOptions {
-  readonly env: NodeJS.ProcessEnv
-  readonly signal: AbortSignal | undefined
-}
-
-/** Answers with nothing when the deadline ended it. */
-async function run(helper: string, input: string, { env, signal }: RunOptions): Promise<string | undefined> {
-  return await new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [...helperFlags(), helper], {
-      env,
-      stdio: ["pipe", "pipe", "ignore"],
-      timeout: deadlineMs,
-      killSignal: "SIGKILL",
-      ...(signal === undefined ? {} : { signal }),
-    })
-    let output = ""
-    child.stdout.setEncoding("utf8").on("data", (chunk: string) => {
-      output += chunk
-    })
-    child.once("error", (error) =>
-      reject(
-        keychainUnavailable(
-          error.name === "AbortError" ? "credd is ending" : `its helper could not be started: ${errnoCode(error)}`,
-          error,
-        ),
-      ),
-    )
-    // `killed` is ours, at the deadline; a helper that somebody else killed has broken off.
-    child.once("close", () => resolve(child.killed ? undefined : output))
-    // A helper that died early makes the pipe fail; "close" says what happened.
-    child.stdin.on("error", () => undefined).end(input)
-  })
-}
-
-function helperEnvironment(env: Readonly<Record<string, string | undefined>>): NodeJS.ProcessEnv {
-  return Object.fromEntries(Object.entries(env).filter(([name]) => passedOn.includes(name) || name.startsWith("XDG_")))
-}

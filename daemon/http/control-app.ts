@@ -1,4 +1,5 @@
 /** The control plane: every command that changes something. Reached over the Unix socket only. */
+import { getRequestListener } from "@hono/node-server"
 import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response"
 import { Hono } from "hono"
 import type { ServerResponse } from "node:http"
@@ -7,6 +8,7 @@ import type { ControlRoute, ControlRoutes, ErrorBody, HeldRoute, HeldRoutes } fr
 import { CreddError, errorBody, originRejected, requestMalformed, routeNotFound } from "../core/errors.ts"
 import type { Log } from "../core/ports.ts"
 import { statusOf } from "./problem.ts"
+import type { Handle } from "./servers.ts"
 
 /** What the hall gives: one function for each route of `api.ts`. */
 export type ControlHandlers = {
@@ -57,6 +59,11 @@ export interface ControlAppOptions {
 /** node-server hands the response through. */
 interface Served {
   readonly Bindings: { readonly outgoing?: ServerResponse }
+}
+
+export function controlListener(options: ControlAppOptions): Handle {
+  const listener = getRequestListener(controlApp(options).fetch)
+  return (request, response) => void listener(request, response)
 }
 
 export function controlApp({ handlers, held, before, log }: ControlAppOptions): Hono<Served> {

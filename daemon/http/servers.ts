@@ -1,12 +1,11 @@
-/** The two node:http servers: bounds on what a slow or hostile caller can cost, and the checks that need the raw request. */
-import { getRequestListener } from "@hono/node-server"
+/** The servers on node:http: bounds on what a slow or hostile caller can cost, and the checks that need the raw request. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
 import { Socket } from "node:net"
 import type { Duplex } from "node:stream"
 import { peerRejected, requestMalformed } from "../core/errors.ts"
-import { refusal, silentRefusal, type Answer } from "./answer.ts"
+import { refusal, type Answer } from "./answer.ts"
 import type { CredentialsApp } from "./credentials-app.ts"
-import { guard, isLoopback } from "./guards.ts"
+import { isLoopback } from "./guards.ts"
 
 /** Node's own bounds let a half-sent request live for 90 s, and drop headers beyond 1,000 in silence. */
 const bounds = {
@@ -19,7 +18,7 @@ const bounds = {
   requireHostHeader: false,
 }
 
-export type Fetching = Parameters<typeof getRequestListener>[0] extends infer Fetch ? { readonly fetch: Fetch } : never
+export type Handle = (request: IncomingMessage, response: ServerResponse) => void
 
 /** Hears of every refusal that the app never sees. */
 export type OnRefused = (error: unknown, socket: Socket) => void
@@ -57,62 +56,8 @@ export function credentialsServer(app: CredentialsApp, onRefused: OnRefused, may
   return server
 }
 
-const idleStrangerMs = 50
-
-/**
- * A metadata server: only for whom `mayAsk` lets in, looked up once a connection and as soon as there is one. Somebody
- * else's connections are closed even while they say nothing, or a few hundred of them would leave no room for ours.
- */
-export function imdsServer(
-  app: Fetching,
-  hosts: ReadonlySet<string>,
-  mayAsk: (socket: Socket) => Promise<boolean>,
-  onRefused: OnRefused,
-): Server {
-  const verdicts = new WeakMap<Socket, Promise<boolean>>()
-  const asking = new WeakSet<Socket>()
-  const verdictOn = (socket: Socket): Promise<boolean> => {
-    const verdict = verdicts.get(socket) ?? mayAsk(socket).catch(() => false)
-    verdicts.set(socket, verdict)
-    return verdict
-  }
-  const closeUnlessAllowed = async (socket: Socket): Promise<void> => {
-    if (await verdictOn(socket)) return
-    // A request that is on its way is still to get its 403.
-    setTimeout(() => asking.has(socket) || socket.destroy(), idleStrangerMs).unref()
-  }
-  // Nothing to clean up: a request with a body is refused before it comes here.
-  const listener = getRequestListener(app.fetch, { autoCleanupIncoming: false })
-  const admit = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    asking.add(request.socket)
-    if (await verdictOn(request.socket)) await listener(request, response)
-    else refuse(response, peerRejected())
-  }
-  const refuse = (response: ServerResponse, error: unknown): void => {
-    onRefused(error, response.req.socket)
-    write(response, silentRefusal(error))
-  }
-  const server = loopbackServer(silentRefusal, onRefused, (request, response) => {
-    try {
-      guard(request, hosts)
-    } catch (error) {
-      refuse(response, error)
-      return
-    }
-    void admit(request, response)
-  })
-  server.on("connection", (socket) => {
-    if (socket.destroyed) return
-    void closeUnlessAllowed(socket)
-  })
-  return server
-}
-
-function loopbackServer(
-  word: (error: unknown) => Answer,
-  onRefused: OnRefused,
-  handle: (request: IncomingMessage, response: ServerResponse) => void,
-): Server {
+/** For callers of any kind on loopback. */
+export function loopbackServer(word: (error: unknown) => Answer, onRefused: OnRefused, handle: Handle): Server {
   const server = createServer(bounds, (request, response) => {
     // Stopping: what comes on a kept connection is answered, and the caller told to come back on a new one.
     if (!server.listening) response.setHeader("connection", "close")
@@ -151,22 +96,21 @@ function loopbackServer(
 }
 
 /** The control plane's server: our own client over a socket that only this user can open. */
-export function controlServer(app: Fetching): Server {
-  const listener = getRequestListener(app.fetch)
+export function controlServer(handle: Handle): Server {
   const server = createServer({ ...bounds, requestTimeout: 30_000 }, (request, response) => {
     if (Number(request.headers["content-length"] ?? 0) > 65_536 || request.headers["transfer-encoding"] !== undefined) {
       write(response, refusal(requestMalformed("the body is too large")))
       return
     }
     if (!server.listening) response.setHeader("connection", "close")
-    void listener(request, response)
+    handle(request, response)
   })
   server.on("upgrade", (_, socket) => socket.destroy())
   server.on("connect", (_, socket) => socket.destroy())
   return server
 }
 
-function write(response: ServerResponse, { status, headers, body }: Answer): void {
+export function write(response: ServerResponse, { status, headers, body }: Answer): void {
   response.writeHead(status, headers)
   response.end(body)
 }

@@ -7,6 +7,7 @@ import { mkdir, writeFile } from "node:fs/promises"
 import { availableParallelism } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { daemonStart } from "./daemon-start.ts"
 import { bareTwin, hotPath, hotPathSeconds } from "./hot-path.ts"
 import { credd, install, type InstallOptions, type Installation } from "./installation.ts"
 import { alternating, load, rowOf, served, type Served } from "./measure.ts"
@@ -25,7 +26,7 @@ async function clientTimes({ home, env }: Installation): Promise<Row[]> {
   const rows: Row[] = []
   for (const [args, most] of [
     [["env", "dev"], 1.2],
-    [["process", "dev"], 1.8],
+    [["process", "dev"], 1.5],
     [["exec", "dev", "--", "true"], 1.4],
     [["status"], 1.5],
     [["status", "--short"], 1.35],
@@ -96,6 +97,7 @@ async function main(): Promise<void> {
   const rows = [
     ...(await installed({ hasInetDiag: true }, asService)),
     ...(await installed({}, byHand)),
+    ...(await daemonStart()),
     ...(await scale()),
   ]
   console.log(table(rows))

@@ -1,0 +1,86 @@
+/** The life of the daemon's process: signals, a start or a plain refusal, and an end with grace. */
+import type { Server } from "node:http"
+import { forbidCoreDumps } from "./adapters/core-dumps.ts"
+import { inheritedSockets, type Inherited } from "./adapters/inherited.ts"
+import type { Helper } from "./adapters/keychain-process.ts"
+import { pinoLog, type DaemonLog } from "./adapters/log.ts"
+import { CreddError } from "./core/errors.ts"
+import { controlEntrance, credentialsEntrance } from "./entrance.ts"
+import { refusingControl, refusingCredentials } from "./refusing.ts"
+import { readSettings } from "./settings.ts"
+import { closeServer } from "./close-server.ts"
+import { start, type Started } from "./start.ts"
+
+type Env = Readonly<Record<string, string | undefined>>
+
+/** Between two starts in vain: a service manager would not wait, and a wrong setting is mended by a person. */
+const refusingMs = 10_000
+
+export interface LifeOptions {
+  readonly isSupervised: boolean
+  readonly env: Env
+  /** The keychain's helper, where there may be something to ask it. */
+  readonly helper: Helper | undefined
+}
+
+/** Until a signal ends it; answers with the exit status. Throws a CreddError when it cannot start. */
+export async function live({ isSupervised, env, helper }: LifeOptions): Promise<number> {
+  // A diagnostic report holds the whole environment.
+  Object.assign(process.report, { reportOnSignal: false, reportOnFatalError: false, reportOnUncaughtException: false })
+  let started: Started | undefined
+  // Before anything else, and not lost while the daemon starts: a signal without a handler ends the process.
+  let isReloadWanted = false
+  const reload = (): void => {
+    if (started === undefined) isReloadWanted = true
+    else started.reload().catch(() => undefined)
+  }
+  process.on("SIGHUP", reload)
+  const signalled = new Promise<string>((resolve) => {
+    process.once("SIGTERM", resolve).once("SIGINT", resolve)
+  })
+  let log: DaemonLog
+  const entrances = { credentials: credentialsEntrance(), control: controlEntrance() }
+  let inherited: Inherited<Server> = { ports: new Map(), control: undefined, inetDiag: undefined }
+  try {
+    inherited = inheritedSockets(process.env, {
+      port: entrances.credentials.door,
+      control: entrances.control.door,
+    })
+    const settings = await readSettings(env)
+    log = pinoLog(settings.logLevel, env)
+    forbidCoreDumps(log)
+    endOnDefect(log)
+    started = await start({ settings, env, log, inherited, entrances, helper, isSupervised })
+  } catch (error) {
+    if (!isSupervised || !(error instanceof CreddError)) throw error
+    pinoLog("error", env).error("not_started", { message: error.message, hint: error.hint })
+    entrances.credentials.lead({ app: refusingCredentials, onRefused: () => undefined, mayAsk: () => true })
+    entrances.control.lead(refusingControl(error))
+    await Promise.race([signalled, new Promise((resolve) => setTimeout(resolve, refusingMs))])
+    const { ports, control } = inherited
+    await Promise.all([...ports.values(), ...(control === undefined ? [] : [control])].map(closeServer))
+    return 1
+  } finally {
+    helper?.dismiss()
+  }
+  if (isReloadWanted) reload()
+  const signal = await signalled
+  log.info("stopping", { signal })
+  await started.stop()
+  return 0
+}
+
+/** In a state that nobody has thought of there is no going on. Node would print the error's message, whatever it holds. */
+function endOnDefect(log: DaemonLog): void {
+  process.once("uncaughtException", (error) => {
+    log.error("crashed", { error: error instanceof Error ? error.name : "unknown", at: placeOf(error) })
+    process.exit(defectStatus)
+  })
+}
+
+function placeOf(error: unknown): string | undefined {
+  return error instanceof Error ? /^ +at .*$/m.exec(error.stack ?? "")?.[0]?.trim() : undefined
+}
+
+/** `EX_SOFTWARE` of sysexits(3). */
+const defectStatus = 70
