@@ -30,6 +30,8 @@ source_profile = acme
 export interface Box {
   readonly home: string
   readonly state: string
+  /** Where a tracer makes its notes. */
+  readonly trace: string
   readonly env: Readonly<Record<string, string>>
   readonly sandbox: Sandbox
   readonly call: ReturnType<typeof daemonClient>
@@ -46,6 +48,7 @@ export interface Box {
 export async function openBox(variables: Readonly<Record<string, string>> = {}): Promise<Box> {
   const home = mkdtempSync(join(tmpdir(), "credd-crash-"))
   const kept = `${home}.kept`
+  const trace = `${home}.trace`
   const sandbox = await startSandbox()
   const state = join(home, "credd")
   const env: Record<string, string> = {
@@ -59,7 +62,7 @@ export async function openBox(variables: Readonly<Record<string, string>> = {}):
     AWS_SHARED_CREDENTIALS_FILE: join(home, "credentials"),
     AWS_ENDPOINT_URL_STS: sandbox.url,
     AWS_ENDPOINT_URL_IAM: sandbox.url,
-    // One thread for all file effects: their order is then their number.
+    // One thread for all file effects, so that they come in the same order each time.
     UV_THREADPOOL_SIZE: "1",
     ...variables,
   }
@@ -71,12 +74,13 @@ export async function openBox(variables: Readonly<Record<string, string>> = {}):
   onTestFinished(async () => {
     for (const child of running) child.kill("SIGKILL")
     await sandbox.close()
-    for (const path of [home, kept, `${home}.strace`]) rmSync(path, { recursive: true, force: true, maxRetries: 5 })
+    for (const path of [home, kept, trace]) rmSync(path, { recursive: true, force: true, maxRetries: 5 })
   })
 
   return {
     home,
     state,
+    trace,
     env,
     sandbox,
     call,

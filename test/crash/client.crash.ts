@@ -3,7 +3,7 @@ import { readFileSync, readdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "vitest"
 import { alice, credd, openBox, type Box } from "./box.ts"
-import { effectsOf, runUntil, type Effect } from "./strace.ts"
+import { calls, nameOf, traceCommand, type Effect } from "./tracer.ts"
 
 const credentials = `# mine
 [acme]
@@ -27,11 +27,11 @@ async function sweep(
 ): Promise<readonly Effect[]> {
   const command = [process.execPath, credd, ...args]
   await before()
-  const effects = await effectsOf(command, box.env, `${box.home}.strace`)
+  const effects = await traceCommand(box, command)
   for (const effect of effects) {
     await before()
-    await runUntil(effect, command, box.env)
-    await check(`killed before ${effect.text}`)
+    await traceCommand(box, command, effect)
+    await check(`killed before ${nameOf(effect)}`)
   }
   return effects
 }
@@ -55,10 +55,10 @@ describe("a command that is killed", () => {
       },
     })
 
-    expect(effects.map(({ call }) => call)).toEqual(expect.arrayContaining(["write", "rename"]))
+    expect(calls(effects)).toEqual(expect.arrayContaining(["write", "rename"]))
     // What the last of them left is taken away by the next that is not killed.
     writeFileSync(file, credentials)
-    await effectsOf([process.execPath, credd, "import"], box.env, `${box.home}.strace`)
+    await traceCommand(box, [process.execPath, credd, "import"])
     expect(readFileSync(file, "utf8")).toBe(emptied)
     expect(readdirSync(box.home).filter((name) => name.endsWith(".tmp"))).toEqual([])
     await box.end(daemon)
@@ -79,7 +79,7 @@ describe("a command that is killed", () => {
       },
     })
 
-    expect(effects.map(({ call }) => call)).toEqual(expect.arrayContaining(["write", "rename"]))
+    expect(calls(effects)).toEqual(expect.arrayContaining(["write", "rename"]))
     await box.end(daemon)
   })
 })

@@ -4,6 +4,7 @@ import { join } from "node:path"
 import { describe, expect, it } from "vitest"
 import { openBox, type Box } from "./box.ts"
 import { killAtEach, type Operation } from "./kill-at-each.ts"
+import { calls } from "./tracer.ts"
 
 /** A box in which this was done before. */
 async function boxAfter(...steps: readonly ((box: Box) => Promise<unknown>)[]): Promise<Box> {
@@ -17,7 +18,7 @@ async function boxAfter(...steps: readonly ((box: Box) => Promise<unknown>)[]): 
 
 async function swept(box: Box, operation: Operation): Promise<void> {
   const effects = await killAtEach(box, operation)
-  expect(effects.map(({ call }) => call)).toEqual(expect.arrayContaining(["write", "rename"]))
+  expect(calls(effects)).toEqual(expect.arrayContaining(["write", "rename"]))
 }
 
 const addKey = (box: Box): Promise<unknown> => box.addKey()

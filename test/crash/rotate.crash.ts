@@ -1,7 +1,7 @@
 // A rotation that is cut off before any of its effects, here or at AWS, goes on to its end and loses no key.
 import { expect, it } from "vitest"
 import { checkFiles, openBox, type Box } from "./box.ts"
-import { effectsIn, killBefore, watch } from "./strace.ts"
+import { calls, nameOf, trace } from "./tracer.ts"
 
 /** As `credd rotate --delete` does: one step a call, until AWS has deleted the old key. */
 async function rotate({ call }: Box): Promise<void> {
@@ -18,19 +18,17 @@ it("a rotation that is killed goes on to its end, with one key at AWS and the sa
   await box.end(first)
   box.keep()
   box.restore()
-  const log = `${box.home}.strace`
   const watched = await box.start()
-  const tracer = await watch(watched.pid ?? 0, log)
+  const watcher = await trace(watched.pid ?? 0, box.trace)
   await rotate(box)
-  await tracer.stop()
+  const effects = await watcher.stop()
   await box.end(watched)
 
-  const effects = effectsIn(log, watched.pid ?? 0)
-  expect(effects.map(({ call }) => call)).toEqual(expect.arrayContaining(["write", "rename", "writev"]))
+  expect(calls(effects)).toEqual(expect.arrayContaining(["write", "rename", "writev"]))
   for (const effect of effects) {
     box.restore()
     const daemon = await box.start()
-    const killer = await killBefore(daemon.pid ?? 0, effect)
+    const killer = await trace(daemon.pid ?? 0, box.trace, effect)
     await rotate(box).catch(() => undefined)
     await killer.stop()
     await box.end(daemon)
@@ -40,9 +38,9 @@ it("a rotation that is killed goes on to its end, with one key at AWS and the sa
     const keys = box.sandbox.accessKeys("alice")
     expect(
       keys.filter(({ active }) => active),
-      `killed before ${effect.text}`,
+      `killed before ${nameOf(effect)}`,
     ).toHaveLength(1)
-    expect(await box.login(), `killed before ${effect.text}`).toMatchObject({ session: { state: "signed-in" } })
+    expect(await box.login(), `killed before ${nameOf(effect)}`).toMatchObject({ session: { state: "signed-in" } })
     await box.end(again)
     checkFiles(box)
   }

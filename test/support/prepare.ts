@@ -15,7 +15,7 @@ const needed: Readonly<Record<string, string>> = {
   mandoc: "mandoc",
   pass: "pass",
   "pinentry-tty": "pinentry-tty",
-  strace: "strace",
+  python3: "python3",
   tmux: "tmux",
   vim: "vim",
   "systemd-socket-activate": "systemd",
