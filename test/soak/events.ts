@@ -137,7 +137,17 @@ export function createEvents(options: EventsOptions): Events {
 
   /** The lid is closed: roles end, or nearly. */
   async function sleepLong(): Promise<void> {
+    await clockSeen()
     machine.pass(random.between(1, 70) * minutes)
+    await clockSeen()
+  }
+
+  /**
+   * The daemon looks at its clock at every beat, and takes a step forward for sleep and one back for a hand. Two at once
+   * look like one that is neither: machines have a moment between them, which a stopped or busy daemon here may lack.
+   */
+  async function clockSeen(): Promise<void> {
+    await status()
   }
 
   async function nextDay(): Promise<void> {
@@ -148,10 +158,13 @@ export function createEvents(options: EventsOptions): Events {
   /** Somebody sets the machine's clock wrong, and right again. */
   async function wrongClock(): Promise<void> {
     model.clock.set(now(), "wrong")
+    await clockSeen()
     machine.setWrong(random.between(1, 20) * minutes * random.pick([1, -1]))
+    await clockSeen()
     for (const work of random.pick([[], [login], [refresh], [sleepLong]])) await work()
     await sleep(random.between(500, 4_000))
     machine.setWrong(0)
+    await clockSeen()
     await operator.settleClock()
   }
 

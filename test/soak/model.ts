@@ -48,6 +48,8 @@ export interface Token {
   readonly name?: string
   readonly profiles: readonly string[]
   readonly may: readonly string[]
+  /** Its credentials are made of the profile's own, and served until their own end when those are made anew. */
+  readonly isScoped?: boolean
   /** By AWS's clock. */
   readonly expiration?: number
 }
@@ -98,7 +100,7 @@ type Possible = ReadonlySet<Session | "none">
 interface UserFacts {
   /** What may be in memory, and so served as the session itself. */
   readonly held: Timeline<Possible>
-  /** What role sessions may hang on: an older session's are served until their own end, or a logout. */
+  /** What role sessions and scoped ones may hang on: an older session's are served until their own end, or a logout. */
   readonly roots: Timeline<Possible>
   stored: Possible
 }
@@ -225,7 +227,8 @@ export function createModel({ users, config, issued, starvedMs: starved }: Model
     const [identity] = mine
     if (identity === undefined) return [...faults, `another profile's credentials (${what.principalArn})`]
     const { held, roots } = of(identity.user)
-    const possible = union((identity.kind === "session" ? held : roots).during(sentAt, answeredAt))
+    const isSessionItself = identity.kind === "session" && token.isScoped !== true
+    const possible = union((isSessionItself ? held : roots).during(sentAt, answeredAt))
     const isThere = [...possible].some(
       (session) =>
         session !== "none" &&

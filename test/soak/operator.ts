@@ -105,7 +105,14 @@ export function createOperator({ machine, model, tokens, random, onViolation }: 
     )
     if (how.is !== "done") return
     const { token: text, lease } = how.answer
-    const token = { id: text, name: lease.name, profiles: lease.profiles, may, ...endOf(lease.expiration) }
+    const token = {
+      id: text,
+      name: lease.name,
+      profiles: lease.profiles,
+      may,
+      isScoped: scope !== null,
+      ...endOf(lease.expiration),
+    }
     tokens.add({ token, text })
     model.mint(token, now()).done(now(), { isKept: true, awsAt: machine.awsNow() })
   }
