@@ -41,7 +41,7 @@ export async function openAwsHttp({ clock, env }: AwsHttpOptions): Promise<AwsHt
   })
   return {
     async handle(request, { abortSignal } = {}) {
-      const startedAt = performance.now()
+      const told = clock.timeCall()
       const deadline = AbortSignal.timeout(deadlines.totalMs)
       const signal = abortSignal instanceof AbortSignal ? AbortSignal.any([deadline, abortSignal]) : deadline
       try {
@@ -55,7 +55,7 @@ export async function openAwsHttp({ clock, env }: AwsHttpOptions): Promise<AwsHt
         })
         const body = new Uint8Array(await answer.body.arrayBuffer())
         const headers = plain(answer.headers)
-        if (headers["date"] !== undefined) clock.observe(headers["date"], performance.now() - startedAt)
+        if (headers["date"] !== undefined) told(headers["date"])
         return { response: { statusCode: answer.statusCode, headers, body } }
       } catch (error) {
         throw awsUnreachable(request.hostname, networkReason(error), error)

@@ -8,8 +8,8 @@ export async function breathe(): Promise<void> {
 }
 
 export interface AwsClock extends Clock {
-  /** Takes the `Date` header of an answer that took `tookMs` to come. */
-  observe(awsDate: string, tookMs: number): void
+  /** At the start of a call to AWS; what comes back takes the `Date` header of its answer. */
+  timeCall(): (awsDate: string) => void
   /** How far AWS's clock is ahead of this machine's, in milliseconds. */
   offsetMs(): number
 }
@@ -30,6 +30,7 @@ export function systemClock({ wall, steady }: MachineTime = machineTime): AwsClo
   let offset = 0
   let between = wall() - steady()
   let isDoubtful = true
+  let jumps = 0
 
   /** Notices a jump of the wall clock: a sleep forward, or somebody who set it. */
   function look(): number {
@@ -37,6 +38,7 @@ export function systemClock({ wall, steady }: MachineTime = machineTime): AwsClo
     const jump = now - steady() - between
     if (Math.abs(jump) > noiseMs) {
       between += jump
+      jumps += 1
       isDoubtful = true
       // Time never goes back, so a clock that does was set; one that went forward may have slept, and is believed.
       if (jump < 0) offset -= jump
@@ -58,12 +60,19 @@ export function systemClock({ wall, steady }: MachineTime = machineTime): AwsClo
       const timer = setTimeout(callback, ms)
       return () => clearTimeout(timer)
     },
-    observe(awsDate, tookMs) {
-      const aws = Date.parse(awsDate)
-      if (Number.isNaN(aws)) return
-      const difference = aws + 500 + tookMs / 2 - look()
-      offset = Math.abs(difference) < noiseMs + tookMs ? 0 : difference
-      isDoubtful = false
+    timeCall() {
+      look()
+      const [startedAt, jumpsBefore] = [steady(), jumps]
+      return (awsDate) => {
+        const aws = Date.parse(awsDate)
+        const now = look()
+        // An answer that lay waiting while the machine slept tells a time that is long past: all would seem alive again.
+        if (Number.isNaN(aws) || jumps !== jumpsBefore) return
+        const tookMs = steady() - startedAt
+        const difference = aws + 500 + tookMs / 2 - now
+        offset = Math.abs(difference) < noiseMs + tookMs ? 0 : difference
+        isDoubtful = false
+      }
     },
   }
 }

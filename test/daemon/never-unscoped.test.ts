@@ -53,7 +53,7 @@ const misbehaviours: readonly Misbehaviour[] = [
 async function setup(scope: Scope) {
   const fake = fakeClock()
   const sandbox = await startSandbox({ now: fake.now })
-  const clock: AwsClock = { ...fake, observe: () => undefined, offsetMs: () => fake.now() - Date.now() }
+  const clock: AwsClock = { ...fake, timeCall: () => () => undefined, offsetMs: () => fake.now() - Date.now() }
   const http = await openAwsHttp({ clock, env: {} })
   const sts = awsSts({ clock, http: async () => http })
   const store = secretStore(memoryStore(), { onDamaged: () => undefined })

@@ -45,7 +45,7 @@ export type FromDaemon =
 const env = process.env
 const state = env["CREDD_HOME"] ?? ""
 const turned = fakeClock(Number(env["DAY_START"]))
-const clock: AwsClock = { ...turned, observe: () => undefined, offsetMs: () => turned.now() - Date.now() }
+const clock: AwsClock = { ...turned, timeCall: () => () => undefined, offsetMs: () => turned.now() - Date.now() }
 
 const log = pinoLog("info")
 let opened: Promise<AwsHttp> | undefined

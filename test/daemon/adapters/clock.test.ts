@@ -22,7 +22,7 @@ function setup(wrongByMs = 0) {
     set(byMs: number) {
       wall += byMs
     },
-    aws: (at: number) => clock.observe(new Date(at).toUTCString(), 10),
+    aws: (at: number) => clock.timeCall()(new Date(at).toUTCString()),
   }
 }
 
@@ -83,12 +83,26 @@ describe(systemClock.name, () => {
     expect(clock.isDoubtful()).toBe(false)
   })
 
+  it.each([1 * hours, -1 * hours])("does not believe an answer during which the clock went %d ms", (byMs) => {
+    const { clock, aws, set } = setup()
+    aws(start)
+    const told = clock.timeCall()
+    set(byMs)
+    const then = clock.now()
+
+    // It was on its way all the time: AWS wrote it before.
+    told(new Date(start).toUTCString())
+
+    expect(clock.now()).toBe(then)
+    expect(clock.isDoubtful()).toBe(true)
+  })
+
   it("does not mind time that only passes, or a date that is none", () => {
     const { clock, aws, pass } = setup()
     aws(start)
 
     for (let hour = 0; hour < 100; hour += 1) pass(1 * hours)
-    clock.observe("some day", 10)
+    clock.timeCall()("some day")
 
     expect(clock.isDoubtful()).toBe(false)
     expect(clock.now()).toBe(start + 100 * hours)
