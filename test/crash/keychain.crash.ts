@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { afterEach, beforeEach, describe, expect, it } from "vitest"
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
 import type { ItemStore } from "../../daemon/adapters/item-store.ts"
 import { keychain } from "../../daemon/adapters/keychain.ts"
 import { startKeyring, type Keyring } from "../support/keyring.ts"
@@ -11,6 +11,8 @@ import { openBox, type Box } from "./box.ts"
 import { killAtEach, type Operation } from "./kill-at-each.ts"
 
 const helper = fileURLToPath(new URL("../../dist/daemon/keychain-helper.js", import.meta.url))
+const patience = { timeout: 60_000, interval: 200 }
+
 let keyring: Keyring
 let folder: string
 
@@ -43,18 +45,21 @@ async function boxAfter(
   return [
     box,
     {
-      async restore() {
-        const store = items()
-        await store.remove((await store.names()).filter((name) => !kept.has(name)))
-        for (const [name, value] of kept) await store.write(name, value)
-      },
+      restore: async () =>
+        // A busy machine may not answer in time.
+        await vi.waitFor(async () => {
+          const store = items()
+          await store.remove((await store.names()).filter((name) => !kept.has(name)))
+          for (const [name, value] of kept) await store.write(name, value)
+        }, patience),
       async check() {
         // Nothing is in the keyring that credd does not know of, and credd counts on nothing that is not there.
         const { names, unsure } = JSON.parse(readFileSync(join(box.state, "keychain-index.json"), "utf8")) as Record<
           string,
           string[]
         >
-        expect([names, unsure]).toEqual([(await items().names()).toSorted(), []])
+        const there = await vi.waitFor(async () => await items().names(), patience)
+        expect([names, unsure]).toEqual([there.toSorted(), []])
       },
     },
   ]

@@ -133,7 +133,10 @@ export function createOperator({ machine, model, tokens, random, onViolation }: 
   }
 
   async function removeKey(user: string): Promise<void> {
-    await changed(model.logout([user], now()), machine.call("DELETE /access-keys", { profile: user }))
+    const change = model.logout([user], now())
+    // Refused, because the keyring did not answer: the session is no longer served all the same, and may come back.
+    const told: Change = { ...change, refused: (at) => change.lost(at, machine.awsNow()) }
+    await changed(told, machine.call("DELETE /access-keys", { profile: user }))
   }
 
   async function signedOut(): Promise<readonly string[]> {
