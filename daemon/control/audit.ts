@@ -19,6 +19,9 @@ export function leaseFacts({ id, name, profiles, scope, expiration }: LeaseStatu
   return { lease: name, leaseId: id, profiles, scope: scope?.kind, expiration: expiration ?? undefined }
 }
 
+/** Routes that only ask, whatever their method says: nothing is another way after them. */
+type Asking = `GET ${string}` | "POST /decode" | "POST /refresh"
+
 /** The same handlers; each that changes something leaves a line, with names and times of what was sent and answered. */
 export function recorded(handlers: ControlHandlers, { audit }: Pick<ControlOptions, "audit">): ControlHandlers {
   type Handler<R extends ControlRoute> = (body: ControlRoutes[R]["body"]) => Promise<ControlRoutes[R]["answer"]>
@@ -41,8 +44,7 @@ export function recorded(handlers: ControlHandlers, { audit }: Pick<ControlOptio
     }
   }
 
-  return {
-    ...handlers,
+  const changing: Pick<ControlHandlers, Exclude<ControlRoute, Asking>> = {
     "POST /leases": keep("POST /leases", "lease-new", ({ name, profiles }, answer) =>
       answer === undefined ? { lease: name, profiles } : leaseFacts(answer.lease),
     ),
@@ -69,7 +71,16 @@ export function recorded(handlers: ControlHandlers, { audit }: Pick<ControlOptio
       keyId: accessKeyId,
     })),
     "DELETE /access-keys": keep("DELETE /access-keys", "access-key-remove", ({ profile }) => ({ profile })),
+    // Each step of one: what it says is where it stands after that.
+    "POST /rotate": keep("POST /rotate", "access-key-rotate", ({ profile }, answer) => ({
+      profile,
+      sourceProfile: answer?.profile,
+      step: answer?.step,
+      oldKeyId: answer?.oldKeyId,
+      newKeyId: answer?.newKeyId,
+    })),
     "POST /imds": keep("POST /imds", "imds-enable", ({ profile }, answer) => ({ profile, endpoint: answer?.endpoint })),
     "DELETE /imds": keep("DELETE /imds", "imds-disable", ({ profile }) => ({ profile })),
   }
+  return { ...handlers, ...changing }
 }

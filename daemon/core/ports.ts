@@ -222,6 +222,7 @@ export type AuditEvent =
   | "console"
   | "access-key-add"
   | "access-key-remove"
+  | "access-key-rotate"
   | "imds-enable"
   | "imds-disable"
   | "settings"

@@ -37,6 +37,12 @@ describe("credd rotate", () => {
     expect(await box.run(["login", "acme"], `${code}\n`)).toMatchObject({ status: 0 })
     expect(box.sandbox.calls.at(-1)?.accessKeyId).toBe(key?.accessKeyId)
     expect(box.log()).not.toContain(key?.accessKeyId)
+    const audited = (await box.run(["audit", "--json"])).stdout
+      .split("\n")
+      .filter((line) => /"access-key-rotate"/.test(line))
+    expect(audited.map((line) => (JSON.parse(line) as Record<string, unknown>)["step"])).toEqual(
+      expect.arrayContaining(["created", "waiting", "stored", "deactivated", "deleted"]),
+    )
   })
 
   it("says what the quota is and which right is missing", async () => {
