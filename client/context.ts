@@ -5,6 +5,7 @@ import { pathsFrom, type Paths } from "../daemon/paths.ts"
 import { errnoCode, realFiles, type Files } from "./files.ts"
 import type { Machine } from "./machine.ts"
 import type { Stream } from "./output.ts"
+import { patiently } from "./patience.ts"
 import type { Host } from "./service/host.ts"
 
 export type CallDaemon = <R extends ControlRoute>(
@@ -103,21 +104,23 @@ export function processContext(rest: readonly string[] = [], plainly = false): C
       return isExecutable(script) ? [script] : [node, script]
     },
     async daemon<R extends ControlRoute>(route: R, body: ControlRoutes[R]["body"]) {
-      const [{ daemonClient }, { patiently }] = await Promise.all([
-        import("./daemon-client.ts"),
-        import("./patience.ts"),
-      ])
+      const { daemonClient } = await import("./daemon-client.ts")
       const answer = daemonClient(paths.socket)(route, body)
       return await patiently(answer, async () => (await import("./progress.ts")).waitingFor(route), progress)
     },
     readCredentials: async (uri, token) => await (await import("./data-plane.ts")).readCredentials(uri, token),
     rest,
-    holdLease: async (asked) =>
-      await (await import("./held-lease.ts")).holdLease(paths.socket, { ...asked, pid: process.pid }),
+    async holdLease(asked) {
+      const { holdLease } = await import("./held-lease.ts")
+      const held = holdLease(paths.socket, { ...asked, pid: process.pid })
+      // What runs the command is read while the daemon makes the lease.
+      setImmediate(() => void import("./child.ts"))
+      return await held
+    },
     runChild: async (command) => await (await import("./child.ts")).runChild(command),
     files: realFiles,
     isPlain,
-    working: async (what, work) => await (await import("./patience.ts")).patiently(work(), () => what, progress),
+    working: async (what, work) => await patiently(work(), () => what, progress),
     get isInteractive() {
       return process.stdin.isTTY && process.stderr.isTTY
     },

@@ -2,8 +2,8 @@
 import type { ControlRoute, ControlRoutes, ErrorBody } from "../daemon/api.ts"
 import { socketPathLimit } from "../daemon/paths.ts"
 import type { Answer, CallDaemon } from "./context.ts"
-import { exchange, notRunning, unanswered, type Limits } from "./exchange.ts"
-import { Failure } from "./failure.ts"
+import { exchange, type Limits } from "./exchange.ts"
+import { Failure, notRunning, unanswered } from "./failure.ts"
 import { errnoCode } from "./files.ts"
 
 const defaults: Limits = { deadlineMs: 30_000, maxAnswerBytes: 16 * 1_048_576 }

@@ -1,7 +1,7 @@
 /** Asks the daemon's port for credentials, as an SDK does. */
 import type { Answer } from "./context.ts"
-import { exchange, notRunning, unanswered } from "./exchange.ts"
-import { Failure } from "./failure.ts"
+import { exchange } from "./exchange.ts"
+import { Failure, notRunning, unanswered } from "./failure.ts"
 import { errnoCode } from "./files.ts"
 
 /** It answers within 900 ms; a machine that swaps may need longer. */

@@ -1,7 +1,7 @@
 /** One HTTP request, one whole answer. On node:net alone: node:http would cost each command 8 to 34 ms of start-up. */
 import { connect, type NetConnectOpts } from "node:net"
 import type { Answer } from "./context.ts"
-import { Failure } from "./failure.ts"
+import { unanswered } from "./failure.ts"
 
 export interface Limits {
   readonly deadlineMs: number
@@ -44,20 +44,4 @@ function parse(answer: Buffer): Answer {
   const body = answer.subarray(end + 4)
   if (status === undefined || length === undefined || body.length !== Number(length)) throw unanswered("it broke off")
   return { status: Number(status), text: body.toString("utf8") }
-}
-
-export function unanswered(why: string): Failure {
-  return new Failure({
-    code: "Unavailable",
-    message: `could not get an answer from the daemon: ${why}`,
-    hint: "run: credd status",
-  })
-}
-
-export function notRunning(): Failure {
-  return new Failure({
-    code: "DaemonNotRunning",
-    message: "the credd daemon is not running",
-    hint: "run: credd service install   (or, in the foreground: credd daemon)",
-  })
 }

@@ -18,6 +18,22 @@ export function usageWrong(message: string, hint: string): Failure {
   return new Failure({ code: "UsageWrong", message, hint })
 }
 
+export function unanswered(why: string): Failure {
+  return new Failure({
+    code: "Unavailable",
+    message: `could not get an answer from the daemon: ${why}`,
+    hint: "run: credd status",
+  })
+}
+
+export function notRunning(): Failure {
+  return new Failure({
+    code: "DaemonNotRunning",
+    message: "the credd daemon is not running",
+    hint: "run: credd service install   (or, in the foreground: credd daemon)",
+  })
+}
+
 export function interrupted(): Failure {
   return new Failure({ code: "Interrupted", message: "interrupted" })
 }

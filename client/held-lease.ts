@@ -6,8 +6,7 @@ import { connect, type Socket } from "node:net"
 import type { HeldRoutes, MadeLease } from "../daemon/api.ts"
 import type { HeldLease } from "./context.ts"
 import { refusal, requestText, unreachable } from "./daemon-client.ts"
-import { unanswered } from "./exchange.ts"
-import { Failure } from "./failure.ts"
+import { Failure, unanswered } from "./failure.ts"
 
 type Asked = HeldRoutes["POST /exec"]["body"]
 

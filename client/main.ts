@@ -5,6 +5,10 @@
  * plainest forms they skip the command line's machinery, which would cost them a third of bare node's start. The rest
  * takes the usual way.
  */
+import { env } from "./commands/env.ts"
+import { exec } from "./commands/exec.ts"
+import { credentialProcess } from "./commands/process.ts"
+import { status } from "./commands/status.ts"
 import { processContext } from "./context.ts"
 import { guarded } from "./failure.ts"
 
@@ -20,18 +24,14 @@ async function run(given: readonly string[]): Promise<void> {
   const context = processContext(end < 0 ? [] : words.slice(end + 1), isPlain)
 
   if (command === "env" && args.length <= 2 && !profile?.startsWith("-")) {
-    const { env } = await import("./commands/env.ts")
     const flags = { imds: false, inline: false, "token-file": false, unset: false }
     process.exitCode = await guarded(context, () => env(context, flags, profile))
   } else if (command === "status" && (args.length === 1 || (args.length === 2 && args[1] === "--short"))) {
-    const { status } = await import("./commands/status.ts")
     const flags = { json: false, short: args.length === 2, watch: false }
     process.exitCode = await guarded(context, () => status(context, flags))
   } else if (command === "process" && profile !== undefined && args.length === 2 && !profile.startsWith("-")) {
-    const { credentialProcess } = await import("./commands/process.ts")
     process.exitCode = await guarded(context, () => credentialProcess(context, profile))
   } else if (command === "exec" && end > 0 && args.length <= 2 && !profile?.startsWith("-")) {
-    const { exec } = await import("./commands/exec.ts")
     const flags = { "read-only": false, "no-region": false }
     process.exitCode = await guarded(context, () => exec(context, flags, ...args.slice(1)))
   } else if (command === "daemon" && args.length === 2 && args[1] === "--supervised") {

@@ -15,6 +15,8 @@ type Env = Readonly<Record<string, string | undefined>>
 
 /** Between two starts in vain: a service manager would not wait, and a wrong setting is mended by a person. */
 const refusingMs = 10_000
+/** The same after a defect of ours, which may be gone at the next try. */
+const defectMs = 1_000
 
 export interface LifeOptions {
   readonly isSupervised: boolean
@@ -52,7 +54,11 @@ export async function live({ isSupervised, env, helper }: LifeOptions): Promise<
     endOnDefect(log)
     started = await start({ settings, env, log, inherited, entrances, helper, isSupervised })
   } catch (error) {
-    if (!isSupervised || !(error instanceof CreddError)) throw error
+    if (!isSupervised) throw error
+    if (!(error instanceof CreddError)) {
+      await new Promise((resolve) => setTimeout(resolve, defectMs))
+      throw error
+    }
     pinoLog("error", env).error("not_started", { message: error.message, hint: error.hint })
     entrances.credentials.lead({ app: refusingCredentials, onRefused: () => undefined, mayAsk: () => true })
     entrances.control.lead(refusingControl(error))

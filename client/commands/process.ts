@@ -6,8 +6,7 @@
 import type { ErrorCode } from "../../daemon/api.ts"
 import type { Command } from "../app.ts"
 import type { Context } from "../context.ts"
-import { notRunning, unanswered } from "../exchange.ts"
-import { Failure, usageWrong } from "../failure.ts"
+import { Failure, notRunning, unanswered, usageWrong } from "../failure.ts"
 import { readEndpoint, tokenIn } from "../profile.ts"
 
 type ProcessFlags = {
