@@ -79,6 +79,7 @@ const manyProfiles = {
   parameter: { brief: "the profiles", parse: String, placeholder: "profile", ...proposing("profile") },
 } as const
 const none = { kind: "tuple", parameters: [] } as const
+const lease = { brief: "the lease", parse: String, placeholder: "name", ...proposing("lease") } as const
 
 const json = { kind: "boolean", brief: "print JSON", withNegated: false, default: false } as const
 const flag = (brief: string) => ({ kind: "boolean", brief, withNegated: false, default: false }) as const
@@ -383,7 +384,7 @@ export const routes = buildRouteMap({
           parameters: {
             positional: {
               kind: "tuple",
-              parameters: [{ brief: "the lease", parse: String, placeholder: "name", optional: true }],
+              parameters: [{ ...lease, optional: true }],
             },
             flags: { all: flag("every lease; open shells need a new token then") },
           },
@@ -393,7 +394,7 @@ export const routes = buildRouteMap({
           brief: "show one lease, its policy included",
           examples: ["credd lease show agent"],
           parameters: {
-            positional: { kind: "tuple", parameters: [{ brief: "the lease", parse: String, placeholder: "name" }] },
+            positional: { kind: "tuple", parameters: [lease] },
             flags: { json },
           },
           load: async () => (await import("./commands/lease.ts")).show,

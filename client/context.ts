@@ -76,6 +76,8 @@ export interface Question {
   readonly isSecret: boolean
   /** Shows how long the code of this half-minute lasts. */
   readonly isMfaCode?: boolean
+  /** Why the answer before would not do: for windows, which have no line above them. */
+  readonly problem?: string
 }
 
 /** What costs start-up time is a getter or an import at the time of use: `credd env` is to be as quick as it can. */

@@ -3,6 +3,7 @@
  * without a full stop, and the hint after them is a command to run.
  */
 import type { ErrorCode } from "../daemon/api.ts"
+import { columnsOf, padded } from "./columns.ts"
 
 export interface Stream {
   write(text: string): unknown
@@ -113,11 +114,11 @@ export function span(ms: number): string {
 
 /** Columns as wide as their widest cell. */
 export function table(rows: readonly (readonly string[])[]): string {
-  const widths = rows.reduce<number[]>((most, row) => row.map((cell, i) => Math.max(cell.length, most[i] ?? 0)), [])
+  const widths = rows.reduce<number[]>((most, row) => row.map((cell, i) => Math.max(columnsOf(cell), most[i] ?? 0)), [])
   return rows
     .map((row) =>
       row
-        .map((cell, i) => cell.padEnd(widths[i] ?? 0))
+        .map((cell, i) => padded(cell, widths[i] ?? 0))
         .join("  ")
         .trimEnd(),
     )

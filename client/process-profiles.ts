@@ -9,6 +9,7 @@ import { word } from "./environment.ts"
 import { Failure, usageWrong } from "./failure.ts"
 import { note } from "./output.ts"
 import { outsideBlock, withBlock, withoutBlock } from "./process-block.ts"
+import { processName } from "./profile.ts"
 import { replaceFile } from "./replace-file.ts"
 
 /** The file then holds these profiles, or all that can be served, and no others of ours. */
@@ -66,7 +67,7 @@ interface Section {
 
 function sectionOf({ name: of, region }: ProfileStatus, program: readonly string[]): Section {
   // Not every SDK reads a quoted section name.
-  const name = `credd-${of.replaceAll(/[^\w.@+-]+/g, "-")}`
+  const name = processName(of)
   const command = [...program, "process", of].map(word).join(" ")
   // SDKs take " #" and " ;" for the start of a comment, between quotes too, and a name with "-" first for a flag.
   if (of.startsWith("-") || /\p{Cc}|\s[#;]/u.test(command)) {

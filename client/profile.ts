@@ -55,6 +55,11 @@ export async function profileFor(context: Context, named: string | undefined): P
   return profile ?? (await context.daemon("GET /environment", {})).profile
 }
 
+/** What `credd process --setup` calls the profile that it writes for this one. */
+export function processName(profile: string): string {
+  return `credd-${profile.replaceAll(/[^\w.@+-]+/g, "-")}`
+}
+
 /** Throws `DaemonNotRunning`: the daemon writes it when it starts. */
 export function tokenIn({ files }: Pick<Context, "files">, file: string): string {
   let token = ""

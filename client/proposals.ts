@@ -1,9 +1,9 @@
-/** What TAB proposes for a word of the command line, by the word's placeholder in the command table. */
+/** What TAB proposes for a word of the command line, by the word's placeholder in the command table (or, for a lease's name, by what it is). */
 import type { Context } from "./context.ts"
 import { shells } from "./environment.ts"
 import { readEndpoint } from "./profile.ts"
 
-type Propose = (this: Context, partial: string) => readonly string[]
+type Propose = (this: Context, partial: string) => readonly string[] | Promise<readonly string[]>
 
 /** Ends a proposal that is not a word but a wish: the shell is to complete a file there. */
 export const fileMark = "\u0001"
@@ -14,6 +14,11 @@ const byPlaceholder: Readonly<Record<string, Propose>> = {
   // From the small file that the daemon keeps for shells: no call, and no daemon needed.
   profile(this: Context) {
     return Object.keys(readEndpoint(this)?.profiles ?? {})
+  },
+  // The daemon alone knows them; without it there are none to name.
+  async lease(this: Context) {
+    const { leases } = await this.daemon("GET /leases", {}).catch(() => ({ leases: [] }))
+    return leases.map(({ name }) => name)
   },
   file: (partial) => [`${partial}${fileMark}`],
   shell: () => shells,

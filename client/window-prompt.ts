@@ -12,7 +12,8 @@ const patienceMs = 5 * 60_000
 
 type Way = (question: Question) => Promise<string | undefined>
 
-export async function askInWindow(question: Question): Promise<string> {
+export async function askInWindow({ problem, ...asked }: Question): Promise<string> {
+  const question = problem === undefined ? asked : { ...asked, message: `${problem}; ${asked.message}` }
   const failures: string[] = []
   for (const [program, way] of ways()) {
     try {

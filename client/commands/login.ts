@@ -50,16 +50,18 @@ async function signIn(
 ): Promise<Login> {
   const isTyped = context.isInteractive && given === undefined && plan.mfaProcess === undefined
   const sent = new Set<string>()
+  let problem: string | undefined
   for (let left = tries; ;) {
     left -= 1
     // Apps show "123 456".
-    const mfaCode = (given ?? (await codeFrom(context, plan))).replaceAll(/\s/g, "")
+    const mfaCode = (given ?? (await codeFrom(context, plan, problem))).replaceAll(/\s/g, "")
     try {
       insistOnFreshCode(mfaCode, sent)
       sent.add(mfaCode)
       return await context.daemon("POST /login", { profile: plan.profile, mfaCode, durationSeconds })
     } catch (error) {
       if (!isTyped || left === 0 || !isTypo(error)) throw error
+      problem = error.message
       errorWithHint(context.process.stderr, error.message, "type the next code that the device shows")
     }
   }
@@ -79,7 +81,7 @@ function isTypo(error: unknown): error is Failure {
   return error instanceof Failure && ["MfaCodeRejected", "MfaCodeUsed", "MfaCodeMalformed"].includes(error.code)
 }
 
-async function codeFrom(context: Context, { mfaSerial, mfaProcess }: LoginPlan): Promise<string> {
+async function codeFrom(context: Context, { mfaSerial, mfaProcess }: LoginPlan, problem?: string): Promise<string> {
   if (!context.isInteractive) {
     const [line = ""] = await context.readLines(1)
     if (line.trim() !== "") return line
@@ -88,7 +90,8 @@ async function codeFrom(context: Context, { mfaSerial, mfaProcess }: LoginPlan):
     }
   }
   if (mfaProcess !== undefined) return await context.runShell(mfaProcess, mfaProcessFailed)
-  return await context.ask({ message: `MFA code for ${mfaSerial}`, isSecret: false, isMfaCode: true })
+  const question = { message: `MFA code for ${mfaSerial}`, isSecret: false, isMfaCode: true }
+  return await context.ask(problem === undefined ? question : { ...question, problem })
 }
 
 function mfaProcessFailed(how: string): Failure {

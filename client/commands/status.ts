@@ -1,9 +1,10 @@
 /** `credd status`: what is served, and for how long. */
 import type { ProfileStatus, SessionStatus, Status } from "../../daemon/api.ts"
 import type { Command } from "../app.ts"
+import { columnsOf, cut, padded } from "../columns.ts"
 import type { Context } from "../context.ts"
 import { paint, span, type Paint } from "../output.ts"
-import { profileFrom, readEndpoint, shellProfile } from "../profile.ts"
+import { processName, profileFrom, readEndpoint, shellProfile } from "../profile.ts"
 import { word } from "../environment.ts"
 import { Failure, usageWrong } from "../failure.ts"
 
@@ -82,7 +83,8 @@ async function currentPage(context: Context): Promise<string> {
   }
 }
 
-async function page(context: Context, answer: Status): Promise<string> {
+async function page(context: Context, told: Status): Promise<string> {
+  const answer = { ...told, profiles: told.profiles.filter((profile) => !isMadeByCredd(profile, told.profiles)) }
   if (context.isPlain) {
     const { statusInWords } = await import("../status-words.ts")
     return `${statusInWords(answer, context.now()).join("\n")}\n`
@@ -92,9 +94,9 @@ async function page(context: Context, answer: Status): Promise<string> {
   const color = paint(stdout, context)
   const width = Math.max(40, Math.min(stdout.columns ?? 80, 120))
   const names = [...profiles.map(({ name }) => name), ...sessions.map(({ sourceProfile }) => sourceProfile)]
-  const nameWidth = Math.min(Math.max(...names.map((name) => name.length), 8), Math.floor(width / 3))
+  const nameWidth = Math.min(Math.max(...names.map(columnsOf), 8), Math.floor(width / 3))
   const room = width - nameWidth - 4
-  const cell = (name: string): string => cut(name, nameWidth).padEnd(nameWidth)
+  const cell = (name: string): string => padded(cut(name, nameWidth), nameWidth)
   const state = daemon.storeState === "ready" ? "" : ` (${daemon.storeState})`
   const head = `${daemon.version}  ${daemon.endpoint}  store: ${daemon.store}${state}  pid ${daemon.pid}`
   const lines = [
@@ -110,6 +112,11 @@ async function page(context: Context, answer: Status): Promise<string> {
     ...warnings.map((each) => `\n${color.yellow("warning")}: ${each}`),
   ]
   return `${lines.map((line) => line.trimEnd()).join("\n")}\n`
+}
+
+/** `credd process --setup` wrote it for tools that must be given a profile: the one behind it is in the list. */
+function isMadeByCredd({ name, kind }: ProfileStatus, all: readonly ProfileStatus[]): boolean {
+  return kind === "unsupported" && all.some((other) => other.kind !== "unsupported" && name === processName(other.name))
 }
 
 function sessionCells(context: Context, session: SessionStatus, color: Paint, room: number): string {
@@ -137,10 +144,6 @@ function profileCells(context: Context, profile: ProfileStatus, color: Paint, ro
     default:
       return color.dim(cut(`unsupported: ${reason}`, room))
   }
-}
-
-function cut(text: string, room: number): string {
-  return text.length > room ? `${text.slice(0, Math.max(0, room - 1))}…` : text
 }
 
 function bar(context: Context, expiration: string | undefined, wholeMs: number, color: Paint): string {

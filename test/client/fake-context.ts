@@ -143,8 +143,8 @@ export async function credd(args: readonly string[], options: Options = {}): Pro
     working: async (_, work) => await work(),
     isInteractive: typed !== undefined,
     readLines: async (count) => stdin.split("\n").slice(0, count),
-    askInWindow: async ({ message }) => {
-      asked.push(`window: ${message}`)
+    askInWindow: async ({ message, problem }) => {
+      asked.push(`window: ${problem === undefined ? "" : `${problem}; `}${message}`)
       const answer = windowAnswers.shift()
       if (answer === undefined) throw interrupted()
       return answer

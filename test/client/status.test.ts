@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import type { Status } from "../../daemon/api.ts"
+import type { ProfileStatus, Status } from "../../daemon/api.ts"
 import { controlServer } from "./control-server.ts"
 import { credd, endpointFiles, refuse, statusAnswer, type Handlers } from "./fake-context.ts"
 import { runCredd } from "./real-process.ts"
@@ -35,6 +35,14 @@ const daemon: Handlers = {
   },
 }
 
+const made = (name: string): ProfileStatus => ({
+  name,
+  kind: "unsupported",
+  state: "unsupported",
+  reason: "x",
+  fullUri: "",
+})
+
 describe("credd status", () => {
   it("shows the daemon, the sessions, the profiles and the warnings", async () => {
     const { status, stdout } = await credd(["status"], { daemon })
@@ -58,6 +66,38 @@ describe("credd status", () => {
       warning: the session could not be kept
       "
     `)
+  })
+
+  it("keeps its columns where letters take two of them, or none", async () => {
+    const names = ["開発", "de\u0301v", "한국어", "dev"]
+    const profiles = names.map(
+      (name) => ({ name, kind: "role", sourceProfile: "acme", state: "idle", fullUri: uri(name) }) as const,
+    )
+
+    const { stdout } = await credd(["status"], { daemon: { "GET /status": () => ({ ...answer, profiles }) } })
+
+    expect(stdout.slice(stdout.indexOf("profiles"), stdout.indexOf("\n\nwarning"))).toBe(
+      `profiles
+  開発      fetched at the first request
+  de\u0301v       fetched at the first request
+  한국어    fetched at the first request
+  dev       fetched at the first request`,
+    )
+  })
+
+  it("leaves out the profiles that credd process --setup has made, and no others", async () => {
+    const profiles = [...answer.profiles, made("credd-dev"), made("credd-nothing-of-ours")]
+    const withMade: Handlers = { "GET /status": () => ({ ...answer, profiles }) }
+
+    const page = await credd(["status"], { daemon: withMade })
+    const words = await credd(["status"], { daemon: withMade, env: { CREDD_PLAIN: "1" } })
+    const json = await credd(["status", "--json"], { daemon: withMade })
+
+    for (const { stdout } of [page, words]) {
+      expect(stdout).not.toContain("credd-dev")
+      expect(stdout).toContain("credd-nothing-of-ours".slice(0, 20))
+    }
+    expect(JSON.parse(json.stdout).profiles).toHaveLength(profiles.length)
   })
 
   it.each([40, 60, 80, 200])("keeps to %i columns", async (columns) => {

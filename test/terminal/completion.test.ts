@@ -3,6 +3,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { describe, expect, it, onTestFinished } from "vitest"
+import { controlServer } from "../client/control-server.ts"
 import { run } from "../client/real-process.ts"
 import { openTerminal, type Terminal } from "../support/terminal.ts"
 
@@ -169,6 +170,19 @@ describe("credd __complete", () => {
       stdout: "",
       stderr: "",
     })
+  })
+
+  it.each([
+    ["lease", "show", ""],
+    ["lease", "revoke", "ag"],
+    ["audit", "--lease", "ag"],
+  ])("names the daemon's leases for credd %s %s", async (...words) => {
+    const { home } = await controlServer(() => ({ body: { leases: [{ name: "agent" }] } }))
+    const { env } = machine()
+
+    const { stdout } = await run("credd", ["__complete", "fish", ...words], { env: { ...env, CREDD_HOME: home } })
+
+    expect(stdout).toMatch(/^agent\b/m)
   })
 
   it("says nothing on a machine where no daemon ever ran", async () => {
