@@ -6,7 +6,10 @@ export const cells = {
   file: ["file", "the token in a file: `credd env --token-file`"],
   strayProfile: ["stray", "`AWS_PROFILE` and access keys are in the shell before `credd env`"],
   names: ["names", "profiles whose names have spaces, `/`, `.`, `+`, `%` and `ö`"],
-  processes: ["at once", "50 processes at the same time (10 of those that run on a JVM, which need seconds to start)"],
+  processes: [
+    "at once",
+    "50 processes at the same time (10 on a JVM, which needs seconds to start, and of the early JavaScript v3)",
+  ],
   ecs: ["EcsContainer", "a profile with `credential_source = EcsContainer`, on top of what `credd env` prints"],
   process: ["process", "a profile with `credential_process = credd process …`, and no variables of `credd env`"],
   proxy: ["proxy", "`http_proxy` and its like are set before `credd env`: nothing of the token reaches the proxy"],
@@ -51,7 +54,7 @@ export interface Sdk {
   readonly clock?: "own"
   /** `file`: it reads no token from a variable, so all but that one cell use `credd env --token-file`. */
   readonly tokens?: "file"
-  /** How many processes at once; 50 unless each takes seconds to start. */
+  /** How many processes at once; 50 unless each takes seconds to start, or gives up after the first. */
   readonly processes?: number
   /** Where it is not simply served. */
   readonly cells?: { readonly [Name in Cell]?: Outcome | NotApplicable }
