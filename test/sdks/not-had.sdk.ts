@@ -11,8 +11,12 @@ notHad(
   },
   { name: "AWS SDK for Swift, Soto", why: "Debian has no Swift compiler" },
   {
+    name: "s3cmd",
+    why: "it reads no container's variables and has the address of instance metadata built in; only a machine's or a network namespace's own 169.254.169.254 would reach it",
+  },
+  {
     name: "Terraform's AWS provider",
-    why: "its Go module takes an hour and more memory than a test machine has to build; aws-sdk-go-base above is the code that it finds its credentials with",
+    why: "its Go module compiles the clients of some two hundred services, longer than a whole test run; aws-sdk-go-base above is the code that it finds its credentials with",
   },
   {
     name: "AWS CLI v2, a version with token files",

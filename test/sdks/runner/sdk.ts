@@ -19,7 +19,11 @@ export const cells = {
   expiry: ["end", "the session is over: the process fails, with the text below"],
   recovery: ["login", "`credd login` in another terminal: the same process goes on"],
   imds: ["IMDS", "instance metadata: `credd imds enable`, `credd env --imds`"],
+  imdsNames: ["IMDS names", "the same for a profile called `team a/dev.eu+1 50% schön`"],
+  imdsProxy: ["IMDS proxy", "the same with `AWS_PROFILE`, access keys, `http_proxy` and its like before `credd env`"],
+  imdsProcesses: ["IMDS at once", "10 processes at the same time"],
   imdsRenewal: ["IMDS renewal", "one process for more than an hour, from instance metadata"],
+  imdsRestart: ["IMDS restart", "the daemon is restarted, and the process comes with the token of the one before"],
   imdsEnd: ["IMDS end", "the session is over, and one process had its credentials from instance metadata"],
   imdsRecovery: ["IMDS login", "`credd login` in another terminal: within half an hour the same process goes on"],
 } as const satisfies Readonly<Record<string, readonly [column: string, meaning: string]>>
@@ -27,7 +31,7 @@ export const cells = {
 export type Cell = keyof typeof cells
 
 /** What takes hours, for which a clock must be moved. */
-export const afterHours: readonly Cell[] = ["imdsRenewal", "imdsEnd", "imdsRecovery"]
+export const afterHours: readonly Cell[] = ["imdsRenewal", "imdsRestart", "imdsEnd", "imdsRecovery"]
 
 /** What a caller comes to: the answer of AWS, or the text that the person sees. */
 export type Outcome = "served" | { readonly refused: string } | { readonly other: string }
