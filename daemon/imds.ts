@@ -1,4 +1,5 @@
 /** The metadata servers: one for each profile that is on, opened and closed as the user says. */
+import { randomBytes } from "node:crypto"
 import type { Server } from "node:http"
 import type { ImdsEndpoint } from "./api.ts"
 import type { ImdsPort, ImdsPorts } from "./adapters/imds-ports.ts"
@@ -66,8 +67,10 @@ export async function openImds({
 
   async function open(profile: string): Promise<Open | CreddError> {
     const hosts = new Set<string>()
+    const tokenKey = known.get(profile)?.tokenKey ?? randomBytes(32).toString("base64url")
     const app = imdsApp({
       profile,
+      tokenKey,
       clock,
       audit,
       log,
@@ -81,7 +84,7 @@ export async function openImds({
       const port = await listen(server, portOf(profile))
       for (const host of hostsOf(port)) hosts.add(host)
       // Where every start takes what is free, a number is no promise to keep.
-      remember(profile, first === 0 ? {} : { port })
+      remember(profile, { tokenKey, ...(first === 0 ? {} : { port }) })
       log.info("imds_listening", { profile, endpoint: endpointOf(port) })
       return { server, port }
     } catch (error) {

@@ -1,4 +1,7 @@
-/** Which port each profile's metadata server has, kept in `imds.json`: shells keep the URL, so it must not move. */
+/**
+ * Which port each profile's metadata server has, and the key of its tokens, kept in `imds.json`: shells keep the URL, so it
+ * must not move, and programs keep the token.
+ */
 import { readFile } from "node:fs/promises"
 import { join } from "node:path"
 import * as v from "valibot"
@@ -9,7 +12,11 @@ const file = v.pipe(
   v.parseJson(),
   v.record(
     v.string(),
-    v.object({ port: v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(65_535)), isEnabled: v.boolean() }),
+    v.object({
+      port: v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(65_535)),
+      isEnabled: v.boolean(),
+      tokenKey: v.optional(v.pipe(v.string(), v.regex(/^[\w-]{43}$/))),
+    }),
   ),
 )
 
@@ -17,6 +24,8 @@ export interface ImdsPort {
   readonly port: number
   /** By `credd imds enable`; a profile of the settings has a port without it. */
   readonly isEnabled: boolean
+  /** 32 bytes as base64url. */
+  readonly tokenKey?: string | undefined
 }
 
 export interface ImdsPorts {

@@ -4,7 +4,7 @@
  * takes the body of any answer for a role name.
  * https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html
  */
-import { createHmac, randomBytes, timingSafeEqual } from "node:crypto"
+import { createHmac, timingSafeEqual } from "node:crypto"
 import { Hono, type Context } from "hono"
 import { getPath } from "hono/utils/url"
 import type { IncomingMessage } from "node:http"
@@ -22,6 +22,8 @@ export interface ImdsPlace {
 
 export interface ImdsAppOptions {
   readonly profile: string
+  /** The same after a restart of the daemon: the Rust SDK keeps its token for six hours, whatever is said of it. */
+  readonly tokenKey: string
   /** Undefined where the profile cannot be served. */
   readonly place: () => ImdsPlace | undefined
   readonly credentials: () => Promise<Credentials>
@@ -43,10 +45,10 @@ const base = "/latest/meta-data"
 /** What newer SDKs ask first: https://docs.aws.amazon.com/sdkref/latest/guide/feature-imds-credentials.html */
 const lists = [`${base}/iam/security-credentials-extended`, `${base}/iam/security-credentials`]
 
-export function imdsApp({ profile, place, credentials, clock, audit, log }: ImdsAppOptions): Hono<Served> {
+export function imdsApp({ profile, tokenKey, place, credentials, clock, audit, log }: ImdsAppOptions): Hono<Served> {
   // Some put a path that begins with a slash behind an address that ends with one.
   const app = new Hono<Served>({ getPath: (request) => getPath(request).replace(/^\/{2}/, "/") })
-  const tokens = createTokens(clock)
+  const tokens = createTokens(clock, tokenKey)
   const role = roleName(profile)
 
   app.use(async (c, next) => {
@@ -142,9 +144,8 @@ interface Tokens {
   isGood(token: string | undefined): boolean
 }
 
-/** Tokens that are not remembered but recognised, however many are asked for. They end with the daemon, too. */
-function createTokens(clock: Clock): Tokens {
-  const key = randomBytes(32)
+/** Tokens that are not remembered but recognised, however many are asked for. */
+function createTokens(clock: Clock, key: string): Tokens {
   const sealed = (end: string): string => `${end}.${createHmac("sha256", key).update(end).digest("base64url")}`
   return {
     mint: (ttlSeconds) => sealed(String(Math.floor(clock.now() / 1_000) + ttlSeconds)),

@@ -176,7 +176,7 @@ describe(openImds.name, () => {
     await stop(await start([], 0))
 
     expect(JSON.parse(await readFile(join(folder, "imds.json"), "utf8"))).toEqual({
-      dev: { port: first + 1, isEnabled: true },
+      dev: { port: first + 1, isEnabled: true, tokenKey: expect.stringMatching(/^[\w-]{43}$/) },
     })
   })
 
@@ -186,13 +186,18 @@ describe(openImds.name, () => {
     await expect((await start()).enable("dev")).rejects.toMatchObject({ code: "PortTaken" })
   })
 
-  it.each(["", "{", "[]", '{"dev":{"port":70000,"isEnabled":true}}', '{"dev":{"port":"x"}}', '{"dev":1}'])(
-    "starts with an imds.json that holds %j",
-    async (text) => {
-      const { folder, start } = await setup()
-      await writeFile(join(folder, "imds.json"), text)
+  it.each([
+    "",
+    "{",
+    "[]",
+    '{"dev":{"port":70000,"isEnabled":true}}',
+    '{"dev":{"port":"x"}}',
+    '{"dev":1}',
+    '{"dev":{"port":1,"isEnabled":true,"tokenKey":""}}',
+  ])("starts with an imds.json that holds %j", async (text) => {
+    const { folder, start } = await setup()
+    await writeFile(join(folder, "imds.json"), text)
 
-      expect((await start()).endpoints()).toEqual([])
-    },
-  )
+    expect((await start()).endpoints()).toEqual([])
+  })
 })

@@ -20,6 +20,7 @@ const mayAsk = vi.fn<(socket: Socket) => Promise<boolean>>()
 const server = imdsServer(
   imdsApp({
     profile: "dev",
+    tokenKey: "k".repeat(43),
     clock,
     audit,
     log: fakeLog(),
