@@ -6,6 +6,7 @@ import { peerRejected, requestMalformed } from "../core/errors.ts"
 import { refusal, type Answer } from "./answer.ts"
 import type { CredentialsApp } from "./credentials-app.ts"
 import { isLoopback } from "./guards.ts"
+import { writeAnswer } from "./write-answer.ts"
 
 /** Node's own bounds let a half-sent request live for 90 s, and drop headers beyond 1,000 in silence. */
 const bounds = {
@@ -110,7 +111,6 @@ export function controlServer(handle: Handle): Server {
   return server
 }
 
-export function write(response: ServerResponse, { status, headers, body }: Answer): void {
-  response.writeHead(status, headers)
-  response.end(body)
+export function write(response: ServerResponse, answer: Answer): void {
+  writeAnswer(response, answer, bounds.keepAliveTimeout / 1_000)
 }
