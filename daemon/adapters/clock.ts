@@ -31,10 +31,14 @@ export function systemClock({ wall, steady }: MachineTime = machineTime): AwsClo
   let between = wall() - steady()
   let isDoubtful = true
   let jumps = 0
+  /** A request asks for the time again and again: within a millisecond nothing can have jumped unseen. */
+  let seen = Number.NaN
 
   /** Notices a jump of the wall clock: a sleep forward, or somebody who set it. */
   function look(): number {
     const now = wall()
+    if (now === seen) return now
+    seen = now
     const jump = now - steady() - between
     if (Math.abs(jump) > noiseMs) {
       between += jump

@@ -14,20 +14,50 @@ type Answer = (found: FoundProcess | undefined) => void
 
 /** Links read in one go, before the daemon's other work has its turn. */
 const slice = 64
+/** Whoever has asked asks again on a new connection, mostly; so many are looked at before all others. */
+const remembered = 4
 
 export function processes(proc = "/proc"): FindProcess {
   let waiting = new Map<string, Answer[]>()
   let isLooking = false
+  let recent: readonly number[] = []
 
   async function look(): Promise<void> {
     isLooking = true
     while (waiting.size > 0) {
       const sought = waiting
       waiting = new Map()
-      await walk(proc, sought).catch(() => undefined)
+      await walk(sought).catch(() => undefined)
       for (const answers of sought.values()) for (const answer of answers) answer(undefined)
     }
     isLooking = false
+  }
+
+  /** The youngest first: who asks for credentials has mostly just been started, and may be gone in a moment. */
+  async function walk(sought: Map<string, Answer[]>): Promise<void> {
+    for (const pid of recent) if (sought.size > 0) await lookAt(pid, sought)
+    if (sought.size === 0) return
+    const pids = (await readdir(proc)).map(Number).filter((pid) => pid > 0 && pid !== process.pid)
+    for (const pid of pids.toSorted((a, b) => b - a)) if (sought.size > 0) await lookAt(pid, sought)
+  }
+
+  /** Its newest descriptors first, for the same reason. */
+  async function lookAt(pid: number, sought: Map<string, Answer[]>): Promise<void> {
+    const folder = `${proc}/${pid}`
+    // A process of another user's, or one that has just ended.
+    const fds = await readdir(`${folder}/fd`).catch(() => [])
+    let described: Promise<FoundProcess> | undefined
+    for (let left = fds.length; left > 0 && sought.size > 0; left -= 1) {
+      if (left < fds.length && left % slice === 0) await new Promise(setImmediate)
+      const link = linkOf(`${folder}/fd/${fds[left - 1]}`)
+      const answers = sought.get(link)
+      if (answers === undefined) continue
+      sought.delete(link)
+      recent = [pid, ...recent.filter((each) => each !== pid)].slice(0, remembered)
+      described ??= describe(pid, folder)
+      const found = await described
+      for (const answer of answers) answer(found)
+    }
   }
 
   return async (inode) =>
@@ -36,28 +66,6 @@ export function processes(proc = "/proc"): FindProcess {
       waiting.set(link, [...(waiting.get(link) ?? []), resolve])
       if (!isLooking) void look()
     })
-}
-
-/** The youngest first: who asks for credentials has mostly just been started, and may be gone in a moment. */
-async function walk(proc: string, sought: Map<string, Answer[]>): Promise<void> {
-  const pids = (await readdir(proc)).map(Number).filter((pid) => pid > 0 && pid !== process.pid)
-  for (const pid of pids.toSorted((a, b) => b - a)) {
-    if (sought.size === 0) return
-    const folder = `${proc}/${pid}`
-    // A process of another user's, or one that has just ended.
-    const fds = await readdir(`${folder}/fd`).catch(() => [])
-    for (let from = fds.length; from > 0; from -= slice) {
-      for (const fd of fds.slice(Math.max(0, from - slice), from)) {
-        const link = linkOf(`${folder}/fd/${fd}`)
-        const answers = sought.get(link)
-        if (answers === undefined) continue
-        sought.delete(link)
-        const found = await describe(pid, folder)
-        for (const answer of answers) answer(found)
-      }
-      if (from > slice) await new Promise(setImmediate)
-    }
-  }
 }
 
 /** At once and not on a thread: one link costs 2 µs, and handing it over 20. */
