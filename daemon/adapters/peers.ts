@@ -39,8 +39,8 @@ export function peers({
     return asked
   }
 
-  async function look(connection: Connection): Promise<Peer> {
-    const socket = await owner(connection)
+  async function peerOf(asked: Found | Promise<Found>): Promise<Peer> {
+    const socket = asked instanceof Promise ? await asked : asked
     if (socket === undefined) return {}
     const { uid, inode } = socket
     // What another user's process holds is not shown to us.
@@ -76,7 +76,7 @@ export function peers({
     who(connection) {
       const known = found.get(connection)
       if (known !== undefined) return known
-      const asked = look(connection)
+      const asked = peerOf(owner(connection))
       found.set(connection, asked)
       return asked
     },

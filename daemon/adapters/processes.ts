@@ -1,6 +1,7 @@
 /** Which process holds a socket, by Linux's /proc. Only one's own processes show what they hold; root sees all. */
-import { readlinkSync } from "node:fs"
-import { readdir, readlink } from "node:fs/promises"
+import { lstatSync, readlinkSync } from "node:fs"
+import { readdir } from "node:fs/promises"
+import { setTimeout } from "node:timers/promises"
 
 export interface FoundProcess {
   readonly pid: number
@@ -11,75 +12,153 @@ export interface FoundProcess {
 export type FindProcess = (inode: string) => Promise<FoundProcess | undefined>
 
 type Answer = (found: FoundProcess | undefined) => void
+type Sought = Map<string, Answer[]>
+
+interface Stage {
+  waiting: Sought
+  isLooking: boolean
+}
 
 /** Links read in one go, before the daemon's other work has its turn. */
 const slice = 64
-/** Whoever has asked asks again on a new connection, mostly; so many are looked at before all others. */
+/** Whoever has asked asks again, mostly: so many processes are looked at before all others. */
 const remembered = 4
+/** So many times as long as it has walked in vain it rests. */
+const restFactor = 4
+
+interface Caller {
+  readonly pid: number
+  /** Where it held its last two, the older one first: who opens before it closes goes from one to the other and back. */
+  readonly fds: readonly string[]
+}
 
 export function processes(proc = "/proc"): FindProcess {
-  let waiting = new Map<string, Answer[]>()
-  let isLooking = false
-  let recent: readonly number[] = []
+  /** Who is looked for among the last callers, and then among all. */
+  const stages: Record<"recent" | "all", Stage> = {
+    recent: { waiting: new Map(), isLooking: false },
+    all: { waiting: new Map(), isLooking: false },
+  }
+  let recent: readonly Caller[] = []
 
-  async function look(): Promise<void> {
-    isLooking = true
-    while (waiting.size > 0) {
-      const sought = waiting
-      waiting = new Map()
+  async function lookAmongRecent(): Promise<void> {
+    await oneAtATime(stages.recent, async (sought) => {
+      for (const { pid } of recent) await lookAt(pid, sought)
+      for (const [link, answers] of sought) for (const answer of answers) seekAmongAll(link, answer)
+    })
+  }
+
+  async function lookAmongAll(): Promise<void> {
+    await oneAtATime(stages.all, async (sought) => {
+      const began = performance.now()
       await walk(sought).catch(() => undefined)
       for (const answers of sought.values()) for (const answer of answers) answer(undefined)
-    }
-    isLooking = false
+      // Callers that come and go at once are never found, and could keep us walking.
+      if (sought.size > 0) await setTimeout((performance.now() - began) * restFactor, undefined, { ref: false })
+    })
   }
 
   /** The youngest first: who asks for credentials has mostly just been started, and may be gone in a moment. */
-  async function walk(sought: Map<string, Answer[]>): Promise<void> {
-    for (const pid of recent) if (sought.size > 0) await lookAt(pid, sought)
-    if (sought.size === 0) return
+  async function walk(sought: Sought): Promise<void> {
     const pids = (await readdir(proc)).map(Number).filter((pid) => pid > 0 && pid !== process.pid)
-    for (const pid of pids.toSorted((a, b) => b - a)) if (sought.size > 0) await lookAt(pid, sought)
+    for (const pid of pids.toSorted((a, b) => b - a)) await lookAt(pid, sought)
+  }
+
+  function seekAmongAll(link: string, answer: Answer): void {
+    wait(stages.all, link, answer)
+    void lookAmongAll()
   }
 
   /** Its newest descriptors first, for the same reason. */
-  async function lookAt(pid: number, sought: Map<string, Answer[]>): Promise<void> {
-    const folder = `${proc}/${pid}`
+  async function lookAt(pid: number, sought: Sought): Promise<void> {
+    if (sought.size === 0) return
     // A process of another user's, or one that has just ended.
-    const fds = await readdir(`${folder}/fd`).catch(() => [])
-    let described: Promise<FoundProcess> | undefined
+    const fds = await readdir(`${proc}/${pid}/fd`).catch(() => {
+      forget(pid)
+      return []
+    })
     for (let left = fds.length; left > 0 && sought.size > 0; left -= 1) {
       if (left < fds.length && left % slice === 0) await new Promise(setImmediate)
-      const link = linkOf(`${folder}/fd/${fds[left - 1]}`)
-      const answers = sought.get(link)
-      if (answers === undefined) continue
-      sought.delete(link)
-      recent = [pid, ...recent.filter((each) => each !== pid)].slice(0, remembered)
-      described ??= describe(pid, folder)
-      const found = await described
-      for (const answer of answers) answer(found)
+      seek(pid, fds[left - 1] ?? "", sought)
     }
   }
 
-  return async (inode) =>
-    await new Promise((resolve) => {
-      const link = `socket:[${inode}]`
-      waiting.set(link, [...(waiting.get(link) ?? []), resolve])
-      if (!isLooking) void look()
-    })
-}
+  function seek(pid: number, fd: string, sought: Sought): void {
+    const folder = `${proc}/${pid}`
+    const link = linkOf(`${folder}/fd/${fd}`)
+    const answers = link === undefined ? undefined : sought.get(link)
+    if (link === undefined || answers === undefined) return
+    sought.delete(link)
+    remember(pid, fd)
+    const found = describe(pid, folder)
+    for (const answer of answers) answer(found)
+  }
 
-/** At once and not on a thread: one link costs 2 µs, and handing it over 20. */
-function linkOf(path: string): string {
-  try {
-    return readlinkSync(path)
-  } catch {
-    return ""
+  function forget(pid: number): void {
+    recent = recent.filter((each) => each.pid !== pid)
+  }
+
+  function remember(pid: number, fd: string): void {
+    const before = recent.find((each) => each.pid === pid)?.fds.filter((each) => each !== fd) ?? []
+    recent = [{ pid, fds: [...before.slice(-1), fd] }, ...recent.filter((each) => each.pid !== pid)].slice(
+      0,
+      remembered,
+    )
+  }
+
+  return async (inode) => {
+    const link = `socket:[${inode}]`
+    // Before anybody waits, and so before the caller has its answer: it may be gone a moment later. Of the last caller
+    // only.
+    const [last] = recent
+    const fd = last?.fds.find(
+      (place) => isThere(`${proc}/${last.pid}/fd/${place}`) && linkOf(`${proc}/${last.pid}/fd/${place}`) === link,
+    )
+    if (last !== undefined && fd !== undefined) {
+      remember(last.pid, fd)
+      return describe(last.pid, `${proc}/${last.pid}`)
+    }
+    return await new Promise((resolve) => {
+      wait(stages.recent, link, resolve)
+      void lookAmongRecent()
+    })
   }
 }
 
-async function describe(pid: number, folder: string): Promise<FoundProcess> {
-  const [executable, directory] = await Promise.all(
-    ["exe", "cwd"].map((name) => readlink(`${folder}/${name}`).catch(() => undefined)),
-  )
+function wait({ waiting }: Stage, link: string, answer: Answer): void {
+  waiting.set(link, [...(waiting.get(link) ?? []), answer])
+}
+
+/** One look at a time, for all who have come since the last one began. */
+async function oneAtATime(stage: Stage, look: (sought: Sought) => Promise<void>): Promise<void> {
+  if (stage.isLooking) return
+  stage.isLooking = true
+  while (stage.waiting.size > 0) {
+    const sought = stage.waiting
+    stage.waiting = new Map()
+    await look(sought)
+  }
+  stage.isLooking = false
+}
+
+/** At once and not on a thread: one link costs 2 µs, and handing it over 20. */
+function linkOf(path: string): string | undefined {
+  try {
+    return readlinkSync(path)
+  } catch {
+    return undefined
+  }
+}
+
+/** An error with its stack costs ten times what a link does. */
+function isThere(path: string): boolean {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false }) !== undefined
+  } catch {
+    return false
+  }
+}
+
+function describe(pid: number, folder: string): FoundProcess {
+  const [executable, directory] = [linkOf(`${folder}/exe`), linkOf(`${folder}/cwd`)]
   return { pid, ...(executable === undefined ? {} : { executable }), ...(directory === undefined ? {} : { directory }) }
 }

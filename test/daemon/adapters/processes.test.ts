@@ -1,0 +1,88 @@
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { fc, test } from "@fast-check/vitest"
+import { describe, expect, it, onTestFinished } from "vitest"
+import { processes } from "../../../daemon/adapters/processes.ts"
+
+/** A /proc of so many processes, each with the sockets that it holds: by process id, inodes by descriptor. */
+function proc(held: Readonly<Record<number, Readonly<Record<number, string>>>>) {
+  const folder = mkdtempSync(join(tmpdir(), "credd-proc-"))
+  const hold = (pid: number, fd: number, inode: string): void => {
+    mkdirSync(join(folder, String(pid), "fd"), { recursive: true })
+    symlinkSync(`socket:[${inode}]`, join(folder, String(pid), "fd", String(fd)))
+  }
+  const begin = (pid: number, sockets: Readonly<Record<number, string>>): void => {
+    mkdirSync(join(folder, String(pid), "fd"), { recursive: true })
+    symlinkSync(`/bin/program-${pid}`, join(folder, String(pid), "exe"))
+    symlinkSync(`/home/of-${pid}`, join(folder, String(pid), "cwd"))
+    for (const [fd, inode] of Object.entries(sockets)) hold(pid, Number(fd), inode)
+  }
+  for (const [pid, sockets] of Object.entries(held)) begin(Number(pid), sockets)
+  return {
+    folder,
+    hold,
+    begin,
+    letGo: (pid: number, fd: number) => rmSync(join(folder, String(pid), "fd", String(fd))),
+    end: (pid: number) => rmSync(join(folder, String(pid)), { recursive: true }),
+    remove: () => rmSync(folder, { recursive: true }),
+  }
+}
+
+const process = (pid: number) => ({ pid, executable: `/bin/program-${pid}`, directory: `/home/of-${pid}` })
+
+describe(processes.name, () => {
+  test.prop([
+    fc.uniqueArray(fc.integer({ min: 2, max: 99_999 }), { minLength: 1, maxLength: 8 }),
+    fc.array(fc.tuple(fc.nat(7), fc.nat(150)), { minLength: 1, maxLength: 300 }),
+  ])("finds every socket with its own process, again and again, whoever asked before", async (pids, placed) => {
+    const owners = new Map<string, number>()
+    const held: Record<number, Record<number, string>> = {}
+    for (const [i, [at, fd]] of placed.entries()) {
+      const pid = pids[at % pids.length]!
+      const sockets = (held[pid] ??= {})
+      if (sockets[fd] !== undefined) continue
+      sockets[fd] = String(1_000 + i)
+      owners.set(String(1_000 + i), pid)
+    }
+    const { folder, remove } = proc(held)
+    const find = processes(folder)
+    const inodes = [...owners.keys()]
+
+    const first = await Promise.all(inodes.map(find))
+    const again: unknown[] = []
+    for (const inode of inodes.slice(-10)) again.push(await find(inode))
+    remove()
+
+    expect(first).toEqual(inodes.map((inode) => process(owners.get(inode)!)))
+    expect(again).toEqual(inodes.slice(-10).map((inode) => process(owners.get(inode)!)))
+  })
+
+  it("does not take the process that asked last for one that came to its number, its place or its descriptor", async () => {
+    const { folder, begin, hold, letGo, end, remove } = proc({ 700: { 5: "1" }, 800: {} })
+    onTestFinished(remove)
+    const find = processes(folder)
+    expect(await find("1")).toEqual(process(700))
+
+    letGo(700, 5)
+    hold(800, 5, "2")
+    hold(700, 5, "3")
+    expect(await find("2")).toEqual(process(800))
+    expect(await find("3")).toEqual(process(700))
+    end(700)
+    begin(900, { 5: "4" })
+
+    expect(await find("4")).toEqual(process(900))
+    expect(await find("3")).toBeUndefined()
+  })
+
+  it("finds those who are there among many that are gone already", async () => {
+    const { folder, remove } = proc({ 700: { 5: "1" }, 800: { 6: "2" } })
+    onTestFinished(remove)
+    const find = processes(folder)
+    const gone = Array.from({ length: 50 }, async (_, i) => await find(String(9_000 + i)))
+
+    expect(await Promise.all([...gone, find("1")])).toEqual([...gone.map(() => undefined), process(700)])
+    expect(await Promise.all([find("9999"), find("2")])).toEqual([undefined, process(800)])
+  })
+})
