@@ -23,5 +23,6 @@ conformance({
   since: "2.15.0",
   limits: [
     "Debian's version reads the token from the variable only (`credd env`, not `--token-file`). Newer ones read both.",
+    "Its address of instance metadata must end with a slash, as `credd env --imds` prints it.",
   ],
 })

@@ -12,4 +12,7 @@ conformance({
   },
   expiry: "CredentialsError: Missing credentials in config, if using AWS_CONFIG_FILE, set AWS_SDK_LOAD_CONFIG=1",
   since: "2.1550.0",
+  limits: [
+    "With `AWS_EC2_METADATA_V1_DISABLED` set, a process that met one slow answer of instance metadata, or a refusal, never asks again: `credd env --imds` unsets it.",
+  ],
 })

@@ -7,4 +7,7 @@ conformance({
   cells: { imdsEnd: { refused: "CredentialsProviderError: Could not load credentials from any providers" } },
   expiry: "CredentialsProviderError: Could not load credentials from any providers",
   since: "3.511.0",
+  limits: [
+    "With `AWS_EC2_METADATA_V1_DISABLED` set, a process that met one slow answer of instance metadata never asks again: `credd env --imds` unsets it.",
+  ],
 })
