@@ -25,6 +25,17 @@ export default defineConfig({
     cleanDir: true,
     format: "cjs",
     entryFileNames: "[name].js",
+    // For the light commands a file more costs as much as all that they do.
+    codeSplitting: {
+      groups: [
+        {
+          name: "common",
+          test: /\/(?:client\/(?:columns|failure|files|output)|daemon\/paths)\.ts$|\/get-east-asian-width\//,
+          priority: 2,
+        },
+        { name: "wire", test: /\/client\/(?:daemon-client|data-plane|exchange|held-lease)\.ts$/, priority: 1 },
+      ],
+    },
     // The name changes with what is in it: a daemon that runs never reads a file of another version.
     chunkFileNames: ({ moduleIds }) =>
       `${moduleIds.some((id) => id.startsWith(clientFolder)) ? "client" : "daemon"}/[name]-[hash].js`,

@@ -1,6 +1,7 @@
 /** The client's error, what the daemon answered with or what went wrong before it could; and the one place that catches it. */
 import type { ErrorBody, ErrorCode } from "../daemon/api.ts"
 import type { Context } from "./context.ts"
+import { errorWithHint, exitStatusOf } from "./output.ts"
 
 export class Failure extends Error {
   readonly code: ErrorCode
@@ -43,7 +44,6 @@ export async function guarded({ process: { stderr }, env }: Context, execute: ()
   try {
     return await execute()
   } catch (error) {
-    const { errorWithHint, exitStatusOf } = await import("./output.ts")
     // By shape as well: `credd daemon` and `credd config` run the daemon's code, whose errors are its own.
     if (error instanceof Failure || isCoded(error)) {
       errorWithHint(stderr, error.message, error.hint)

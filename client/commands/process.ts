@@ -7,6 +7,7 @@ import type { ErrorCode } from "../../daemon/api.ts"
 import type { Command } from "../app.ts"
 import type { Context } from "../context.ts"
 import { Failure, notRunning, unanswered, usageWrong } from "../failure.ts"
+import { exitStatusOf } from "../output.ts"
 import { readEndpoint, tokenIn } from "../profile.ts"
 
 type ProcessFlags = {
@@ -39,7 +40,6 @@ export async function credentialProcess(context: Context, profile: string): Prom
     return 0
   } catch (error) {
     if (!(error instanceof Failure)) throw error
-    const { exitStatusOf } = await import("../output.ts")
     stderr.write(`credd: error: ${error.message}${error.hint === undefined ? "" : `; ${error.hint}`}\n`)
     return exitStatusOf(error.code)
   }
