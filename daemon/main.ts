@@ -4,6 +4,7 @@
  */
 import "./no-inspector.ts"
 import { readFileSync } from "node:fs"
+import { useCompiled } from "./adapters/compiled.ts"
 import { keychainService, startHelper } from "./adapters/keychain-process.ts"
 import { builtFile } from "./built.ts"
 import { pathsFrom } from "./paths.ts"
@@ -21,6 +22,7 @@ export async function runDaemon({ isSupervised }: DaemonOptions, env: Env = proc
   const isKeychain = storeFrom(env) === "keychain"
   const file = builtFile("keychain-helper.js")
   const helper = isKeychain ? startHelper({ file, service: keychainService, env }) : undefined
+  useCompiled(pathsFrom(env).state)
   const { live } = await import("./life.ts")
   return await live({ isSupervised, env, helper })
 }

@@ -5,6 +5,7 @@ import { sweepTemporaries } from "./adapters/atomic-file.ts"
 import { auditTrail } from "./adapters/audit.ts"
 import { awsConfig, awsFilesFrom } from "./adapters/aws-config.ts"
 import { breathe, systemClock } from "./adapters/clock.ts"
+import { keepCompiled } from "./adapters/compiled.ts"
 import type { Inherited } from "./adapters/inherited.ts"
 import type { Helper } from "./adapters/keychain-process.ts"
 import { leaseFiles } from "./adapters/lease-files.ts"
@@ -154,7 +155,9 @@ export async function start({
   if (isSupervised) {
     watchEventLoop({ prefix: isJournal(2, env) ? "<2>" : "" })
     // An upgrade takes these files from under a daemon that runs.
-    void Promise.all([http(), import("@aws-sdk/client-sts")]).catch(() => undefined)
+    void Promise.all([http(), import("@aws-sdk/client-sts")])
+      .then(keepCompiled)
+      .catch(() => undefined)
   }
   const imds = await openImds({
     broker,

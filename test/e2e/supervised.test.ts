@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess } from "node:child_process"
+import { execFileSync, spawn, type ChildProcess } from "node:child_process"
 import {
   chmodSync,
   closeSync,
@@ -18,6 +18,8 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { describe, expect, it, onTestFinished, vi } from "vitest"
 import { fetchCredentials, finished, install, killed, signIn, type Installation } from "../support/daemon.ts"
+import { nodeOf } from "../support/nodes.ts"
+import { version } from "../../daemon/version.ts"
 
 const here = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url))
 const credd = here("dist/client/main.js")
@@ -393,6 +395,43 @@ async function argumentsFor(version: string, variables: Record<string, string> =
   expect({ status, stderr }).toEqual({ status: 0, stderr: "" })
   return stdout.replaceAll(box.home, "~").trim().split("\n")
 }
+
+describe.runIf(process.platform === "linux" && process.arch === "x64")("the daemon's code, compiled", () => {
+  const newer = (): string => nodeOf(24) ?? ""
+
+  it("is kept for the next start, for its user alone, and not for another version's", async () => {
+    const box = await install()
+    const home = box.env["CREDD_HOME"] ?? ""
+    const folder = join(home, "compiled")
+    mkdirSync(join(folder, "0.0.1"), { recursive: true, mode: 0o700 })
+    chmodSync(home, 0o700)
+    const first = begin(box, newer(), [credd, "daemon"])
+    await answering(box)
+    await killed(first.child, "SIGTERM")
+    const kept = execFileSync("find", [folder, "-type", "f", "-size", "+100k"], { encoding: "utf8" })
+
+    const { said } = begin(box, newer(), [credd, "daemon"])
+    await answering(box)
+
+    expect(kept).not.toBe("")
+    expect(readdirSync(folder)).toEqual([version])
+    expect(execFileSync("find", [home, "-perm", "/077"], { encoding: "utf8" })).toBe("")
+    expect(said()).toContain('"event":"listening"')
+  }, 60_000)
+
+  it("is neither kept nor read where others reach the folder", async () => {
+    const box = await install()
+    const home = box.env["CREDD_HOME"] ?? ""
+    mkdirSync(home)
+    chmodSync(home, 0o755)
+
+    const { child, said } = begin(box, newer(), [credd, "daemon"])
+    await new Promise((resolve) => child.once("close", resolve))
+
+    expect(said()).toContain("other users can reach the folder")
+    expect(readdirSync(home)).toEqual([])
+  })
+})
 
 describe("launch.sh", () => {
   it("leaves a planted dependency no file that is not the daemon's, no native code and no debugger", async () => {
