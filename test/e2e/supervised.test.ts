@@ -19,7 +19,7 @@ import { fileURLToPath } from "node:url"
 import { describe, expect, it, onTestFinished, vi } from "vitest"
 import { fetchCredentials, finished, install, killed, signIn, type Installation } from "../support/daemon.ts"
 import { nodeOf } from "../support/nodes.ts"
-import { version } from "../../daemon/version.ts"
+import { version as ours } from "../../daemon/version.ts"
 
 const here = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url))
 const credd = here("dist/client/main.js")
@@ -396,25 +396,42 @@ async function argumentsFor(version: string, variables: Record<string, string> =
   return stdout.replaceAll(box.home, "~").trim().split("\n")
 }
 
-describe.runIf(process.platform === "linux" && process.arch === "x64")("the daemon's code, compiled", () => {
-  const newer = (): string => nodeOf(24) ?? ""
+it.runIf(process.platform === "linux")(
+  "keeps no helper of the keychain's where the settings name another store",
+  async () => {
+    const box = await install()
+    delete box.env["CREDD_STORE"]
+    const home = box.env["CREDD_HOME"] ?? ""
+    mkdirSync(home, { mode: 0o700 })
+    // A key that only a TOML parser takes for the setting: the helper is under way by then.
+    writeFileSync(join(home, "config.toml"), '"store" = "memory"\n')
 
+    begin(box, process.execPath, [credd, "daemon"], { DBUS_SESSION_BUS_ADDRESS: "unix:path=/nonexistent" })
+    const pid = await answering(box)
+
+    await vi.waitFor(() => expect(readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8")).toBe(""))
+  },
+)
+
+const newer = nodeOf(24)
+
+describe.runIf(newer !== undefined)("the daemon's code, compiled", () => {
   it("is kept for the next start, for its user alone, and not for another version's", async () => {
     const box = await install()
     const home = box.env["CREDD_HOME"] ?? ""
     const folder = join(home, "compiled")
     mkdirSync(join(folder, "0.0.1"), { recursive: true, mode: 0o700 })
     chmodSync(home, 0o700)
-    const first = begin(box, newer(), [credd, "daemon"])
+    const first = begin(box, newer ?? "", [credd, "daemon"])
     await answering(box)
     await killed(first.child, "SIGTERM")
     const kept = execFileSync("find", [folder, "-type", "f", "-size", "+100k"], { encoding: "utf8" })
 
-    const { said } = begin(box, newer(), [credd, "daemon"])
+    const { said } = begin(box, newer ?? "", [credd, "daemon"])
     await answering(box)
 
     expect(kept).not.toBe("")
-    expect(readdirSync(folder)).toEqual([version])
+    expect(readdirSync(folder)).toEqual([ours])
     expect(execFileSync("find", [home, "-perm", "/077"], { encoding: "utf8" })).toBe("")
     expect(said()).toContain('"event":"listening"')
   }, 60_000)
@@ -425,7 +442,7 @@ describe.runIf(process.platform === "linux" && process.arch === "x64")("the daem
     mkdirSync(home)
     chmodSync(home, 0o755)
 
-    const { child, said } = begin(box, newer(), [credd, "daemon"])
+    const { child, said } = begin(box, newer ?? "", [credd, "daemon"])
     await new Promise((resolve) => child.once("close", resolve))
 
     expect(said()).toContain("other users can reach the folder")
