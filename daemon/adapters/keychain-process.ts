@@ -12,6 +12,8 @@ export interface HelperOptions {
 }
 
 export interface Helper {
+  /** Whether it can still be asked its one question. */
+  isWaiting(): boolean
   /** Its answer; nothing when the deadline ended it. Throws what the system says where it could not be started. */
   ask(question: string): Promise<string | undefined>
   /** Sends it home where nobody has asked it. */
@@ -32,8 +34,11 @@ export function startHelper({ file, service, env, signal }: HelperOptions): Help
     stdio: ["pipe", "pipe", "ignore"],
     ...(signal === undefined ? {} : { signal }),
   })
-  let isAsked = false
+  let isWaiting = true
   let isLate = false
+  child.once("exit", () => {
+    isWaiting = false
+  })
   const answered = new Promise<string | undefined>((resolve, reject) => {
     let output = ""
     child.stdout.setEncoding("utf8").on("data", (chunk: string) => {
@@ -50,8 +55,9 @@ export function startHelper({ file, service, env, signal }: HelperOptions): Help
   // A helper that died early makes the pipe fail; "close" says what happened.
   child.stdin.on("error", () => undefined)
   return {
+    isWaiting: () => isWaiting,
     async ask(question) {
-      isAsked = true
+      isWaiting = false
       const deadline = setTimeout(() => {
         isLate = true
         child.kill("SIGKILL")
@@ -64,8 +70,10 @@ export function startHelper({ file, service, env, signal }: HelperOptions): Help
       }
     },
     dismiss() {
+      if (!isWaiting) return
+      isWaiting = false
       // It may hang with the keyring.
-      if (!isAsked) child.kill("SIGKILL")
+      child.kill("SIGKILL")
     },
   }
 }

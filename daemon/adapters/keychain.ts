@@ -73,7 +73,7 @@ export function keychain(options: KeychainOptions): ItemStore {
 
   /** Throws only where no answer came, and so nobody knows whether a change was made. */
   async function answerTo(question: KeychainQuestion): Promise<KeychainAnswer> {
-    const asked = first ?? startHelper({ file: helper, service, env, signal })
+    const asked = first?.isWaiting() === true ? first : startHelper({ file: helper, service, env, signal })
     first = undefined
     const output = await asked.ask(JSON.stringify(question)).catch((error: unknown) => {
       const isEnding = error instanceof Error && error.name === "AbortError"

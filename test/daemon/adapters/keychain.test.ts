@@ -5,6 +5,7 @@ import { join } from "node:path"
 import { monitorEventLoopDelay } from "node:perf_hooks"
 import { fileURLToPath } from "node:url"
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
+import { startHelper, type Helper } from "../../../daemon/adapters/keychain-process.ts"
 import { keychain, type KeychainOptions } from "../../../daemon/adapters/keychain.ts"
 import type { ItemStore } from "../../../daemon/adapters/item-store.ts"
 import { Secret } from "../../../daemon/core/secret.ts"
@@ -55,6 +56,17 @@ describe("the keychain on a real gnome-keyring", () => {
     await keyring.unlock()
 
     expect(await read(store)).toBe("EXAMPLE-canary-secret")
+  })
+
+  it("asks the helper that is under way, and starts another where that one was sent home", async () => {
+    const started = (): Helper => startHelper({ file: helper, service: `credd-test-${services}`, env: keyring.env })
+    const [asked, dismissed] = [started(), started()]
+    dismissed.dismiss()
+
+    await open(keyring.env, { first: asked }).write("session/acme", value)
+
+    expect(asked.isWaiting()).toBe(false)
+    expect(await read(open(keyring.env, { first: dismissed }))).toBe("EXAMPLE-canary-secret")
   })
 
   it("is locked after a reboot, and readable once somebody logs in", async () => {
