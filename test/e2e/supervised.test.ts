@@ -18,6 +18,7 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { describe, expect, it, onTestFinished, vi } from "vitest"
 import { fetchCredentials, finished, install, killed, signIn, type Installation } from "../support/daemon.ts"
+import { startKeyring } from "../support/keyring.ts"
 import { nodeOf } from "../support/nodes.ts"
 import { version as ours } from "../../daemon/version.ts"
 
@@ -399,14 +400,16 @@ async function argumentsFor(version: string, variables: Record<string, string> =
 it.runIf(process.platform === "linux")(
   "keeps no helper of the keychain's where the settings name another store",
   async () => {
-    const box = await install()
+    const keyring = await startKeyring()
+    onTestFinished(() => keyring.close())
+    const box = await install(keyring.env)
     delete box.env["CREDD_STORE"]
     const home = box.env["CREDD_HOME"] ?? ""
     mkdirSync(home, { mode: 0o700 })
     // A key that only a TOML parser takes for the setting: the helper is under way by then.
     writeFileSync(join(home, "config.toml"), '"store" = "memory"\n')
 
-    begin(box, process.execPath, [credd, "daemon"], { DBUS_SESSION_BUS_ADDRESS: "unix:path=/nonexistent" })
+    begin(box, process.execPath, [credd, "daemon"])
     const pid = await answering(box)
 
     await vi.waitFor(() => expect(readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8")).toBe(""))
