@@ -178,7 +178,6 @@ def started(command):
 def main(log, kill, how, *rest):
     kill = json.loads(kill) if kill else None
     with open(log, "w") as file:
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         pid = int(rest[0]) if how == "--pid" else started(rest)
         attach(pid)
         if how == "--pid":
