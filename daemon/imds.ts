@@ -8,8 +8,8 @@ import type { Broker } from "./core/broker.ts"
 import { codeOf, CreddError, imdsInSettings, imdsNotEnabled, imdsPortTaken, portTaken } from "./core/errors.ts"
 import type { Audit, Clock, Log, Peers } from "./core/ports.ts"
 import { hostsOf } from "./http/guards.ts"
-import { imdsApp } from "./http/imds-app.ts"
-import { imdsServer } from "./http/imds-server.ts"
+import type * as appFile from "./http/imds-app.ts"
+import type * as serverFile from "./http/imds-server.ts"
 
 export interface ImdsOptions {
   readonly broker: Pick<Broker, "place" | "checkImds" | "credentialsForImds">
@@ -42,6 +42,12 @@ interface Open {
   readonly port: number
 }
 
+/** Read with the first port: a router and web Requests, which a daemon without metadata does without. */
+export async function imdsDoor(): Promise<typeof appFile & typeof serverFile> {
+  const [app, server] = await Promise.all([import("./http/imds-app.ts"), import("./http/imds-server.ts")])
+  return { ...app, ...server }
+}
+
 /** Opens what is on. A port that is taken is said and not moved away from; the rest is served. */
 export async function openImds({
   broker,
@@ -68,6 +74,7 @@ export async function openImds({
   async function open(profile: string): Promise<Open | CreddError> {
     const hosts = new Set<string>()
     const tokenKey = known.get(profile)?.tokenKey ?? randomBytes(32).toString("base64url")
+    const { imdsApp, imdsServer } = await imdsDoor()
     const app = imdsApp({
       profile,
       tokenKey,

@@ -147,15 +147,12 @@ export async function start({
 
   // Credentials are served from here on: what they do without is read behind the first answers.
   await new Promise((resolve) => setTimeout(resolve, firstAnswersMs))
-  const [{ openImds }, { controlListener }, { controlHandlers }] = await Promise.all([
-    import("./imds.ts"),
-    import("./http/control-app.ts"),
-    import("./control/handlers.ts"),
-  ])
+  const { openImds, imdsDoor } = await import("./imds.ts")
   if (isSupervised) {
     watchEventLoop({ prefix: isJournal(2, env) ? "<2>" : "" })
-    // An upgrade takes these files from under a daemon that runs.
-    void Promise.all([http(), import("@aws-sdk/client-sts")])
+    // An upgrade takes these files from under a daemon that runs. One that was started by hand reads them when it has to:
+    // they are a third of its memory.
+    void Promise.all([http(), import("@aws-sdk/client-sts"), controlFiles(), imdsDoor()])
       .then(keepCompiled)
       .catch(() => undefined)
   }
@@ -217,8 +214,16 @@ export async function start({
     await openControl(inherited.control)
     await shell.keepToken()
     await shell.writeEndpoint()
-    const handlers = controlHandlers(options)
-    entrances.control.lead(controlListener({ handlers, held: holds.handlers, before: reread, log }))
+    const control = once(async () => {
+      const [{ controlListener }, { controlHandlers }] = await controlFiles()
+      return controlListener({ handlers: controlHandlers(options), held: holds.handlers, before: reread, log })
+    })
+    entrances.control.lead((request, response) => {
+      control().then(
+        (handle) => handle(request, response),
+        () => response.destroy(),
+      )
+    })
   } catch (error) {
     for (const server of [data, ...controls, ...imds.servers()]) server.close()
     throw error
@@ -269,6 +274,10 @@ function portOf({ port }: Settings, { ports }: Inherited<Server>): number {
   const [first = port] = ports.keys()
   return ports.has(port) ? port : first
 }
+
+/** A router, web Requests and the checks of every body: read with the first command. */
+const controlFiles = async () =>
+  await Promise.all([import("./http/control-app.ts"), import("./control/handlers.ts")] as const)
 
 function once<T>(make: () => Promise<T>): () => Promise<T> {
   let made: Promise<T> | undefined

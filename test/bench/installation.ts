@@ -40,12 +40,15 @@ export interface InstallOptions {
   readonly env?: Readonly<Record<string, string>>
   /** As the service has it: the kernel is asked for one connection, not for its table. */
   readonly hasInetDiag?: boolean
+  /** With what the service reads at its start, since an upgrade may take the files away: the SDK, and the router. */
+  readonly isSupervised?: boolean
 }
 
 export async function install({
   config = awsConfig,
   env: more = {},
   hasInetDiag = false,
+  isSupervised = false,
 }: InstallOptions = {}): Promise<Installation> {
   const home = await mkdtemp(join(tmpdir(), "credd-bench-"))
   const sandbox = await startSandbox()
@@ -63,7 +66,7 @@ export async function install({
     AWS_ENDPOINT_URL_STS: sandbox.url,
     ...more,
   }
-  const command = [process.execPath, credd, "daemon"] as const
+  const command = [process.execPath, credd, "daemon", ...(isSupervised ? ["--supervised"] : [])] as const
   const [program, args] = hasInetDiag ? withInetDiag(...command) : [command[0], command.slice(1)]
   const daemon = spawn(program, [...args], { env, stdio: "ignore" })
   const startedAt = performance.now()

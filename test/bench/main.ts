@@ -84,6 +84,15 @@ async function asService(installation: Installation, start: Start): Promise<Row[
   return [...(await hotPath(daemon, bare, { seconds })), ...memory, ...client]
 }
 
+/** What the daemon needs when it is the service. */
+async function memoryOfService({ daemon }: Installation, start: Start): Promise<Row[]> {
+  const daemonRest = await restingMiB(daemon)
+  const { bare } = await start()
+  const bareRest = await restingMiB(bare.process)
+  const what = "memory at rest, signed out, the service"
+  return [rowOf({ what, unit: "MiB" }, [[daemonRest, bareRest]], (mebibytes) => mebibytes)]
+}
+
 /** Nobody has opened one: a new connection's user stands in the kernel's table only. */
 async function byHand(_: Installation, start: Start): Promise<Row[]> {
   const { daemon, bare } = await start()
@@ -96,6 +105,7 @@ async function main(): Promise<void> {
   console.log(`credd bench: node ${process.version}, ${cores} cores; about ${minutes} min\n`)
   const rows = [
     ...(await installed({ hasInetDiag: true }, asService)),
+    ...(await installed({ isSupervised: true, env: { MALLOC_ARENA_MAX: "1" } }, memoryOfService)),
     ...(await installed({}, byHand)),
     ...(await daemonStart()),
     ...(await scale()),

@@ -68,6 +68,8 @@ async function day(): Promise<boolean> {
     child = fork(fileURLToPath(new URL("./day-daemon.js", import.meta.url)), {
       env: {
         HOME: home,
+        // As launch.sh has it.
+        MALLOC_ARENA_MAX: "1",
         CREDD_HOME: home,
         DAY_START: String(start),
         AWS_CONFIG_FILE: join(home, "config"),
