@@ -4,6 +4,7 @@ import { pip } from "./runner/toolchains.ts"
 conformance({
   name: "aiobotocore",
   program: pip("aiobotocore", "aiobotocore"),
+  processes: 20,
   cells: {
     imdsEnd: {
       refused:

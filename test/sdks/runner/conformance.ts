@@ -184,7 +184,7 @@ export function conformance(sdk: Sdk): void {
     const [, meaning] = cells[name]
     // Many SDKs wait a second for a local endpoint and do not try again, which a busy machine may be too slow for. After a
     // login there is one try: that the second call goes would be another story.
-    it(meaning, { timeout: 300_000, retry: firstCallCounts.includes(name) ? 0 : 1 }, async ({ task }) => {
+    it(meaning, { timeout: 300_000, retry: retries(name) }, async ({ task }) => {
       const outcome = await inTurn(crowds.includes(name) ? "alone" : "beside others", look)
       // Without the functions in it, which do not travel to the reporter.
       const { program: _, ...facts } = sdk
@@ -243,6 +243,11 @@ export function conformance(sdk: Sdk): void {
 
 const firstCallCounts: readonly Cell[] = ["recovery", "imdsRecovery"]
 const crowds: readonly Cell[] = ["processes", "imdsProcesses"]
+
+function retries(name: Cell): number {
+  if (firstCallCounts.includes(name)) return 0
+  return crowds.includes(name) ? 2 : 1
+}
 
 /** A session lives for twelve hours. */
 const afterTheSession = 14 * hours

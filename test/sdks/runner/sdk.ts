@@ -8,7 +8,7 @@ export const cells = {
   names: ["names", "profiles whose names have spaces, `/`, `.`, `+`, `%` and `ö`"],
   processes: [
     "at once",
-    "50 processes at the same time (10 on a JVM, which needs seconds to start, and of the early JavaScript v3)",
+    "50 processes at the same time (20 of aiobotocore and 10 on a JVM, which need seconds to start; 10 of the early JavaScript v3)",
   ],
   ecs: ["EcsContainer", "a profile with `credential_source = EcsContainer`, on top of what `credd env` prints"],
   process: ["process", "a profile with `credential_process = credd process …`, and no variables of `credd env`"],
