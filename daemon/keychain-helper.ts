@@ -26,13 +26,11 @@ function entry(service: string, name: string): Entry {
 }
 
 /**
- * On Linux a search tells "locked" without a prompt; reading or deleting a locked item would prompt, or call it missing.
- * Where it finds nothing, there may be no Secret Service at all: an entry's constructor throws then.
+ * On Linux a search tells "locked" without a prompt, and throws where there is no Secret Service; reading or deleting a
+ * locked item would prompt, or call it missing.
  */
 function found(service: string): ReadonlyMap<string, string> {
-  const items = new Map(findCredentials(service).map(({ account, password }) => [account, password]))
-  if (items.size === 0) entry(service, "probe")
-  return items
+  return new Map(findCredentials(service).map(({ account, password }) => [account, password]))
 }
 
 /** What a search for the service's items has found; on macOS a question reads only what it asks for. */

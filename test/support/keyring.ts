@@ -1,6 +1,6 @@
 /** A real gnome-keyring-daemon on a session bus of its own, in a folder of its own, in every state a user's can be in. */
 import { execFile, spawn, type ChildProcess } from "node:child_process"
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs"
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
@@ -29,7 +29,8 @@ export interface Keyring {
 
 const password = "EXAMPLE-keyring-password"
 
-export async function startKeyring({ isUnlocked = true } = {}): Promise<Keyring> {
+/** `isLonely`: a bus that nobody keeps secrets on, and that starts nobody who would, as in many a container. */
+export async function startKeyring({ isUnlocked = true, isLonely = false } = {}): Promise<Keyring> {
   const home = mkdtempSync(join(tmpdir(), "credd-keyring-"))
   const env: Record<string, string> = { PATH: process.env["PATH"] ?? "", HOME: home, LANG: "C.UTF-8" }
   for (const [name, folder] of [
@@ -41,7 +42,7 @@ export async function startKeyring({ isUnlocked = true } = {}): Promise<Keyring>
     env[name] = join(home, folder)
     mkdirSync(join(home, folder), { mode: 0o700 })
   }
-  const bus = await startBus(env)
+  const bus = await startBus(env, isLonely)
   env["DBUS_SESSION_BUS_ADDRESS"] = bus.address
 
   let keyring: ChildProcess | undefined
@@ -83,7 +84,7 @@ export async function startKeyring({ isUnlocked = true } = {}): Promise<Keyring>
     return stdout
   }
 
-  if (isUnlocked) await start("--unlock")
+  if (isUnlocked && !isLonely) await start("--unlock")
   return {
     env,
     home,
@@ -116,8 +117,15 @@ interface Bus {
   readonly log: () => string
 }
 
-async function startBus(env: Readonly<Record<string, string>>): Promise<Bus> {
-  const child = spawn("dbus-daemon", ["--session", "--nofork", "--print-address=1"], {
+/** As `session.conf` has it, without the folders of services to start. */
+const lonelyConfig = `<busconfig><type>session</type><listen>unix:tmpdir=/tmp</listen>
+<policy context="default"><allow send_destination="*"/><allow receive_sender="*"/><allow own="*"/></policy></busconfig>`
+
+async function startBus(env: Readonly<Record<string, string>>, isLonely: boolean): Promise<Bus> {
+  const config = join(env["XDG_CONFIG_HOME"] ?? "", "lonely-bus.conf")
+  if (isLonely) writeFileSync(config, lonelyConfig)
+  const how = isLonely ? `--config-file=${config}` : "--session"
+  const child = spawn("dbus-daemon", [how, "--nofork", "--print-address=1"], {
     env,
     stdio: ["ignore", "pipe", "pipe"],
   })

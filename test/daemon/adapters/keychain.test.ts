@@ -4,7 +4,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { monitorEventLoopDelay } from "node:perf_hooks"
 import { fileURLToPath } from "node:url"
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest"
 import { startHelper, type Helper } from "../../../daemon/adapters/keychain-process.ts"
 import { keychain, type KeychainOptions } from "../../../daemon/adapters/keychain.ts"
 import type { ItemStore } from "../../../daemon/adapters/item-store.ts"
@@ -177,6 +177,16 @@ describe("the keychain on a real gnome-keyring", () => {
     await expect(
       open({ ...noBus, DBUS_SESSION_BUS_ADDRESS: "unix:path=/nowhere" }).write("a", value),
     ).rejects.toMatchObject({ code: "KeychainUnavailable" })
+  })
+
+  it("says so when nobody on the bus keeps secrets", async () => {
+    const lonely = await startKeyring({ isLonely: true })
+    onTestFinished(lonely.close)
+    const store = open(lonely.env)
+
+    await expect(store.read(["session/acme"])).rejects.toMatchObject({ code: "KeychainUnavailable" })
+    await expect(store.write("session/acme", value)).rejects.toMatchObject({ code: "KeychainUnavailable" })
+    expect(existsSync(join(state, "index.json"))).toBe(false)
   })
 
   it("says so when the bus dies", async () => {
