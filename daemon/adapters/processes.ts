@@ -23,8 +23,10 @@ interface Stage {
 const slice = 64
 /** Whoever has asked asks again, mostly: so many processes are looked at before all others. */
 const remembered = 4
-/** So many times as long as it has walked in vain it rests. */
-const restFactor = 4
+/** So many times as long as somebody was looked for in vain nobody is looked for: a tenth of the time is enough for it. */
+const restFactor = 9
+/** But no longer: the lines of the audit trail wait for it, and not without end. */
+const longestRestMs = 250
 
 interface Caller {
   readonly pid: number
@@ -49,11 +51,8 @@ export function processes(proc = "/proc"): FindProcess {
 
   async function lookAmongAll(): Promise<void> {
     await oneAtATime(stages.all, async (sought) => {
-      const began = performance.now()
       await walk(sought).catch(() => undefined)
       for (const answers of sought.values()) for (const answer of answers) answer(undefined)
-      // Callers that come and go at once are never found, and could keep us walking.
-      if (sought.size > 0) await setTimeout((performance.now() - began) * restFactor, undefined, { ref: false })
     })
   }
 
@@ -135,9 +134,16 @@ async function oneAtATime(stage: Stage, look: (sought: Sought) => Promise<void>)
   while (stage.waiting.size > 0) {
     const sought = stage.waiting
     stage.waiting = new Map()
+    const began = performance.now()
     await look(sought)
+    // Callers that come and go at once are never found, and could keep us looking.
+    if (sought.size > 0) await setTimeout(restMs(performance.now() - began), undefined, { ref: false })
   }
   stage.isLooking = false
+}
+
+function restMs(lookedMs: number): number {
+  return Math.min(lookedMs * restFactor, longestRestMs)
 }
 
 /** At once and not on a thread: one link costs 2 µs, and handing it over 20. */
