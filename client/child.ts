@@ -33,7 +33,7 @@ const lookMs = 300
 /** Its exit status, 128 and the signal's number where a signal ended it. Throws when it cannot be started. */
 export async function runChild({ command, args, env }: ChildCommand): Promise<number> {
   const child = spawn(command, args, { stdio: "inherit", env })
-  const stopPassing = passSignals(child)
+  const stopLooking = passSignals(child)
   try {
     return await new Promise((resolve, reject) => {
       child.once("error", (error) => reject(notStarted(command, error)))
@@ -42,20 +42,18 @@ export async function runChild({ command, args, env }: ChildCommand): Promise<nu
       })
     })
   } finally {
-    stopPassing()
+    stopLooking()
   }
 }
 
+/** To the end of this process: what it ends with is the child's end, whatever comes after that. */
 function passSignals(child: ChildProcess): () => void {
   const pass = (signal: NodeJS.Signals): void => {
     if (!fromTerminal.has(signal) || !isForeground()) child.kill(signal)
   }
   for (const signal of passedOn) process.on(signal, pass)
   const looking = isatty(0) ? setInterval(() => stopWith(child), lookMs) : undefined
-  return () => {
-    for (const signal of passedOn) process.off(signal, pass)
-    clearInterval(looking)
-  }
+  return () => clearInterval(looking)
 }
 
 /** A command that stops itself (`less` does, on Ctrl-Z) gives the terminal back to the shell only if we stop, too. */

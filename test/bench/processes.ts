@@ -10,8 +10,16 @@ export interface Ran {
 
 /** Runs `node …` to its end; throws when it does not end well. */
 export async function node(args: readonly string[], env: NodeJS.ProcessEnv = {}, input = ""): Promise<Ran> {
+  return await ran([process.execPath, ...args], env, input)
+}
+
+export async function ran(
+  [program = "", ...args]: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+  input = "",
+): Promise<Ran> {
   const startedAt = performance.now()
-  const child = spawn(process.execPath, args, { env, stdio: ["pipe", "pipe", "pipe"] })
+  const child = spawn(program, args, { env, stdio: ["pipe", "pipe", "pipe"] })
   let [stdout, stderr] = ["", ""]
   child.stdout.setEncoding("utf8").on("data", (chunk: string) => (stdout += chunk))
   child.stderr.setEncoding("utf8").on("data", (chunk: string) => (stderr += chunk))
@@ -20,7 +28,7 @@ export async function node(args: readonly string[], env: NodeJS.ProcessEnv = {},
     child.once("close", (status) => {
       const tookMs = performance.now() - startedAt
       if (status === 0) resolve({ stdout, tookMs })
-      else reject(new Error(`node ${args[0]} ended with status ${status}: ${stderr}`))
+      else reject(new Error(`${program} ${args[0] ?? ""} ended with status ${status}: ${stderr}`))
     })
   })
 }
