@@ -4,12 +4,15 @@
  */
 import { readFile } from "node:fs/promises"
 import type { HttpHandlerOptions, HttpRequest, HttpResponse } from "@smithy/types"
-import type { Dispatcher } from "undici"
-import ask from "undici/lib/api/api-request.js"
+import methods from "undici/lib/api/index.js"
+import Dispatcher from "undici/lib/dispatcher/dispatcher.js"
 import EnvHttpProxyAgent from "undici/lib/dispatcher/env-http-proxy-agent.js"
 import { CreddError, awsUnreachable } from "../core/errors.ts"
 import type { AwsClock } from "./clock.ts"
 import { errnoCode } from "./errno.ts"
+
+// undici's index does this. Its own proxy agent counts on it, too.
+Object.assign(Dispatcher.prototype, methods)
 
 export interface AwsHttp {
   handle(request: HttpRequest, options?: HttpHandlerOptions): Promise<{ response: HttpResponse & { body: Uint8Array } }>
@@ -45,7 +48,7 @@ export async function openAwsHttp({ clock, env }: AwsHttpOptions): Promise<AwsHt
       const deadline = AbortSignal.timeout(deadlines.totalMs)
       const signal = abortSignal instanceof AbortSignal ? AbortSignal.any([deadline, abortSignal]) : deadline
       try {
-        const answer = await ask.call(dispatcher, {
+        const answer = await dispatcher.request({
           origin: `${request.protocol}//${request.hostname}${request.port ? `:${request.port}` : ""}`,
           path: target(request),
           method: request.method === "GET" ? "GET" : "POST",
