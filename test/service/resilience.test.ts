@@ -58,12 +58,13 @@ async function replaced(old: number, timeout: number): Promise<number> {
 describe("the service", () => {
   it("drops no request at 200 a second while it is restarted, on kept connections or new ones", async () => {
     const enough = await underLoad(machine)
-    for (let i = 0; i < 3; i += 1) await must(owner("systemctl --user restart credd.service && credd status"))
+    for (let i = 0; i < 5; i += 1) await must(owner("systemctl --user restart credd.service && credd status"))
 
     const requests = await enough()
 
     expect(counted(requests)).toEqual({ ok: requests.length })
-    expect(requests.length).toBeGreaterThan(200)
+    // A restart takes no fifth of a second; so many were there to be dropped.
+    expect(requests.length).toBeGreaterThan(100)
   })
 
   it("drops no request while it is upgraded, and keeps the session and the port", async () => {
