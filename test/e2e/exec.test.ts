@@ -357,7 +357,9 @@ describe("credd exec in a terminal", () => {
     await run(terminal, `credd exec dev -- bash --norc --noprofile -i; echo "status $?"`)
     await run(terminal, "PS1='inner> '")
     await terminal.shows(/^inner>/m)
-    await run(terminal, "sleep 100")
+    await run(terminal, "sh -c 'echo asl\"\"eep; exec sleep 100'")
+    // Before it has the terminal, the keys are the shell's.
+    await terminal.shows(/^asleep$/m)
     await terminal.press("C-z")
     await terminal.shows("Stopped")
     await run(terminal, "kill %1; wait; echo ${AWS_CONTAINER_CREDENTIALS_FULL_URI##*/}")
