@@ -171,6 +171,11 @@ export function conformance(sdk: Sdk): void {
       await machine.logIn()
       // Some stretch what has ended by a quarter of an hour and more before they look again.
       machine.setClock(2 * afterTheSession + 30 * minutes)
+      const outcome = await outcomeOf(program)
+      if (!isOfWhatHasEnded(outcome)) return outcome
+      // It went on with what it had, as it does where it has no answer within its second, and looks again in its time. A
+      // busy machine may be too slow for it once.
+      machine.setClock(2 * afterTheSession + 60 * minutes)
       return await outcomeOf(program)
     })
   })
@@ -239,6 +244,10 @@ export function conformance(sdk: Sdk): void {
     if (isWho) return "served"
     return { other: arn !== undefined && answer.arn === developer ? "the profile is ignored" : `is ${answer.arn}` }
   }
+}
+
+function isOfWhatHasEnded(outcome: Outcome): boolean {
+  return outcome !== "served" && "refused" in outcome && outcome.refused.includes("ExpiredToken")
 }
 
 const firstCallCounts: readonly Cell[] = ["recovery", "imdsRecovery"]
