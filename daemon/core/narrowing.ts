@@ -4,7 +4,7 @@
  */
 import { narrowedTo, type Access } from "./access.ts"
 import type { Credentials, Provider } from "./credentials.ts"
-import { isPassing, leaseEnded, scopeNotConfirmed } from "./errors.ts"
+import { isPassing, leaseEnded, scopeNotConfirmed, serviceUnavailable } from "./errors.ts"
 import type { Clock, ScopedRequest, Sts, StsTarget } from "./ports.ts"
 import { inlinePolicy, type NarrowScope } from "./scope.ts"
 
@@ -12,6 +12,8 @@ import { inlinePolicy, type NarrowScope } from "./scope.ts"
 const longestMs = 3_600_000
 /** STS reckons in whole seconds. */
 const slackMs = 2_000
+/** None is waited for so long: by the clock it took longer because the machine slept, or because AWS told the time. */
+const longestCallMs = 15_000
 
 export interface NarrowingOptions {
   readonly clock: Clock
@@ -34,22 +36,34 @@ export function narrowing(
     return Math.min(now + longestMs, end ?? Number.POSITIVE_INFINITY)
   }
 
-  async function ask(given: Credentials, latest: number, policy: string | undefined): Promise<Credentials> {
+  async function ask(given: Credentials, policy: string | undefined): Promise<Credentials> {
+    // What was asked for before a sleep and given after it lasts longer than it may.
+    const credentials = (await askOnce(given, policy)) ?? (await askOnce(given, policy))
+    if (credentials === undefined) throw serviceUnavailable("STS", target.region, "the clock jumped while it was asked")
+    return given.accountId === undefined ? credentials : { ...credentials, accountId: given.accountId }
+  }
+
+  /** Undefined where the clock jumped meanwhile. */
+  async function askOnce(given: Credentials, policy: string | undefined): Promise<Credentials | undefined> {
+    const [latest, askedAt] = [latestEnd(), clock.now()]
     const isShorter = given.expiration > latest
     const request: ScopedRequest = {
       description,
       ...(policy === undefined ? {} : { policy }),
       // Left out, it is the session's own end: what is asked for can then not be too much.
-      ...(isShorter ? { durationSeconds: Math.max(1, Math.floor((latest - clock.now()) / 1_000)) } : {}),
+      ...(isShorter ? { durationSeconds: Math.max(1, Math.floor((latest - askedAt) / 1_000)) } : {}),
     }
     const { credentials, policies } = await sts.getScopedCredentials(given, request, target)
     // Whatever answers without narrowing (an emulator, a proxy) is not to pass for AWS.
     if (policy !== undefined && policies < 1) throw scopeNotConfirmed("the answer tells of no policy")
     if (credentials.accessKeyId === given.accessKeyId) throw scopeNotConfirmed("the answer is the session itself")
-    if (credentials.expiration > Math.min(latest, given.expiration) + slackMs) {
+    const tookMs = clock.now() - askedAt
+    if (tookMs > longestCallMs) return undefined
+    // AWS counts from the moment that the call reaches it.
+    if (credentials.expiration > Math.min(latest + Math.max(0, tookMs), given.expiration) + slackMs) {
       throw scopeNotConfirmed("the answer lasts longer than was asked for")
     }
-    return given.accountId === undefined ? credentials : { ...credentials, accountId: given.accountId }
+    return credentials
   }
 
   /** Ends with the lease where AWS lets it: an end is no scope, and the caller's token ends in any case. */
@@ -58,7 +72,7 @@ export function narrowing(
     const given = await from()
     if (given.expiration <= latest + slackMs) return given
     try {
-      const credentials = await ask(given, latest, undefined)
+      const credentials = await ask(given, undefined)
       return given.scopedTo === undefined ? credentials : { ...credentials, scopedTo: given.scopedTo }
     } catch (error) {
       if (isPassing(error)) throw error
@@ -68,8 +82,9 @@ export function narrowing(
   }
 
   async function narrowed(to: NarrowScope, policy: string): Promise<Credentials> {
-    const latest = latestEnd()
-    return narrowedTo(to, await ask(await from(), latest, policy))
+    // A lease that has ended asks nobody for anything.
+    latestEnd()
+    return narrowedTo(to, await ask(await from(), policy))
   }
 
   /** AssumeRole has applied the policies already; whatever is made of that session keeps them. */

@@ -267,7 +267,8 @@ describe("the daemon", () => {
     expect(await fetchCredentials(box, "dev")).toMatchObject({ status: 200 })
   })
 
-  it("answers within 900 ms while STS is silent", async () => {
+  // A busy machine may take the time away; it is not to do so three times.
+  it("answers within 900 ms while STS is silent", { retry: 2 }, async () => {
     const box = await install()
     await box.start()
     await signIn(box)

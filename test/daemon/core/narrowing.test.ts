@@ -96,6 +96,38 @@ describe(narrowing.name, () => {
     await expect(provide()).rejects.toEqual(confirmed)
   })
 
+  it("takes an answer that was long on its way for AWS's: the duration counts from there", async () => {
+    const { clock, sts, provide } = setup()
+    sts.getScopedCredentials.mockImplementationOnce(async (_, { durationSeconds = 0 }) => {
+      clock.advance(9 * seconds)
+      return { credentials: someCredentials(clock.now() + durationSeconds * seconds), policies: 1 }
+    })
+
+    expect((await provide()).expiration).toBe(clock.now() + 1 * hours)
+  })
+
+  it("asks again when the machine slept while AWS was asked, for what the lease still has left", async () => {
+    const { clock, sts, provide } = setup({ expiration: fakeClock().now() + 50 * minutes })
+    sts.getScopedCredentials.mockImplementationOnce(async (_, { durationSeconds = 0 }) => {
+      clock.advance(20 * minutes)
+      return { credentials: someCredentials(clock.now() + durationSeconds * seconds), policies: 1 }
+    })
+
+    expect((await provide()).expiration).toBe(clock.now() + 30 * minutes)
+    expect(sts.getScopedCredentials).toHaveBeenCalledTimes(2)
+  })
+
+  it("gives up, for now, when the clock will not stand still", async () => {
+    const { clock, sts, provide } = setup()
+    sts.getScopedCredentials.mockImplementation(async () => {
+      clock.advance(20 * minutes)
+      return { credentials: someCredentials(clock.now() + 1 * hours), policies: 1 }
+    })
+
+    await expect(provide()).rejects.toMatchObject({ code: "Unavailable" })
+    expect(sts.getScopedCredentials).toHaveBeenCalledTimes(2)
+  })
+
   it.each([
     serviceUnavailable("STS", "eu-west-1", "throttled"),
     scopeRefused("no such call"),
