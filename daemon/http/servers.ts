@@ -82,18 +82,36 @@ export function loopbackServer(word: (error: unknown) => Answer, onRefused: OnRe
     onRefused(error, socket)
     write(response, word(error))
   })
-  server.on("clientError", (_, socket) => {
-    if (!socket.writable) {
-      socket.destroy()
-      return
-    }
-    const error = requestMalformed("this is not HTTP/1.1")
+  server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
+    if (!socket.writable) socket.destroy()
+    else if (error.code === "ERR_HTTP_REQUEST_TIMEOUT")
+      afterReading(server, socket, () => refuse(socket, "it came too slowly"))
+    else refuse(socket, "this is not HTTP/1.1")
+  })
+  function refuse(socket: Duplex, why: string): void {
+    const error = requestMalformed(why)
     if (socket instanceof Socket) onRefused(error, socket)
     const { headers, body } = word(error)
     const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`)
     socket.end(["HTTP/1.1 400 Bad Request", ...lines, "", body].join("\r\n"))
-  })
+  }
   return server
+}
+
+/**
+ * Node looks at its clock before it reads: after a freeze (a busy machine, SIGSTOP) whole requests lie there unread, and
+ * would be refused as slow. So what lies there is read first, and `isLate` is called if it was no request.
+ */
+function afterReading(server: Server, late: Duplex, isLate: () => void): void {
+  let hasCome = false
+  const onRequest = ({ socket }: IncomingMessage): void => {
+    hasCome ||= socket === late
+  }
+  server.on("request", onRequest)
+  setImmediate(() => {
+    server.off("request", onRequest)
+    if (!hasCome) isLate()
+  })
 }
 
 /** The control plane's server: our own client over a socket that only this user can open. */

@@ -134,6 +134,23 @@ describe("the data plane on a raw socket", () => {
     expect(performance.now() - before).toBeLessThan(6_000)
   })
 
+  it("answers a request that came whole while the daemon was frozen, however long that was", async () => {
+    const answer = new Promise<string>((resolve) => {
+      const socket = connect({ host: "127.0.0.1", port })
+      server.once("connection", () => {
+        socket.write(get([host(), authorization]))
+        // Longer than headers may take; nothing is read meanwhile.
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2_600)
+      })
+      socket.once("data", (chunk) => {
+        socket.destroy()
+        resolve(chunk.toString("latin1"))
+      })
+    })
+
+    expect(statusOf(await answer)).toBe(200)
+  })
+
   it("answers one request after another on a connection", async () => {
     const answer = await raw(get([host(), authorization]))
 
