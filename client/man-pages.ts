@@ -1,6 +1,6 @@
 /** The man pages, in mdoc, from the command table itself: one for credd, and one for each command. */
 import type { Command, RouteMap } from "@stricli/core"
-import { routes } from "./app.ts"
+import { routes } from "./routes.ts"
 import type { Context } from "./context.ts"
 import { manualOf, usualExits, type Exits, type Manual } from "./manual.ts"
 

@@ -1,5 +1,5 @@
 /** `credd add`: an access key from a person, from standard input, or from the console's download. */
-import type { Command } from "../app.ts"
+import type { Command } from "../command.ts"
 import type { Context } from "../context.ts"
 import { usageWrong } from "../failure.ts"
 import { note, warning } from "../output.ts"

@@ -14,7 +14,7 @@ import {
   type AuditLine,
   type AuditPeer,
 } from "../../daemon/audit-trail.ts"
-import type { Command } from "../app.ts"
+import type { Command } from "../command.ts"
 import type { Context } from "../context.ts"
 import { anySeconds } from "../duration.ts"
 import { Failure, usageWrong } from "../failure.ts"

@@ -1,5 +1,5 @@
 /** `credd completion`: the script that makes a shell ask credd at TAB; and the answer to what it asks. */
-import type { Command } from "../app.ts"
+import type { Command } from "../command.ts"
 import { answerTo, completionScript } from "../completion-scripts.ts"
 import type { Context } from "../context.ts"
 import { usageWrong } from "../failure.ts"

@@ -1,6 +1,6 @@
 /** `credd config`: each setting, its value, and where it came from. Read from the files themselves, so that it helps when the daemon does not start. */
 import { describeSettings, readSettings } from "../../daemon/settings.ts"
-import type { Command } from "../app.ts"
+import type { Command } from "../command.ts"
 import { table } from "../output.ts"
 
 export const config: Command<{ json: boolean }> = async ({ env, process: { stdout } }, { json }) => {

@@ -1,6 +1,6 @@
 /** `credd console`: signs in to the AWS console. The URL signs in whoever opens it, so it goes to the browser or to stdout and nowhere else. */
 import type { ControlRoutes } from "../../daemon/api.ts"
-import type { Command } from "../app.ts"
+import type { Command } from "../command.ts"
 import type { Context } from "../context.ts"
 import { secondsFrom } from "../duration.ts"
 import { Failure } from "../failure.ts"

@@ -1,5 +1,5 @@
 /** `credd daemon`: the daemon in the foreground, as the units start it. */
-import type { Command } from "../app.ts"
+import type { Command } from "../command.ts"
 import { guarded } from "../failure.ts"
 
 export const daemon: Command<{ supervised: boolean }> = async (context, { supervised }) => {

@@ -1,6 +1,6 @@
 /** `credd decode`: what an "Encoded authorization failure message" says, the verdict first. */
 import type { DecodedMessage, DecodedStatement } from "../../daemon/api.ts"
-import type { Command } from "../app.ts"
+import type { Command } from "../command.ts"
 import type { Context } from "../context.ts"
 import { encodedMessageIn } from "../encoded-message.ts"
 import { usageWrong } from "../failure.ts"

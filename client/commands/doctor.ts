@@ -1,5 +1,5 @@
 /** `credd doctor`: what keeps this shell from credd, why that matters, and what mends it; and who would be used instead. */
-import type { Command } from "../app.ts"
+import type { Command } from "../command.ts"
 import type { Context } from "../context.ts"
 import { examine } from "../doctor/examine.ts"
 import type { Finding, Mend } from "../doctor/finding.ts"

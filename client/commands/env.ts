@@ -1,5 +1,5 @@
 /** `credd env`: shell lines, from the two small files that the daemon keeps for this. Asks the daemon only when they do not do. */
-import type { Command } from "../app.ts"
+import type { Command } from "../command.ts"
 import type { Context } from "../context.ts"
 import {
   environmentFor,

@@ -1,6 +1,6 @@
 /** `credd exec`: a command with credentials of its own, which end when it does. */
 import type { LeaseScope } from "../../daemon/api.ts"
-import type { Command } from "../app.ts"
+import type { Command } from "../command.ts"
 import type { Context } from "../context.ts"
 import { environmentFor, word } from "../environment.ts"
 import { usageWrong } from "../failure.ts"

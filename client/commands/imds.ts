@@ -1,5 +1,5 @@
 /** `credd imds`: which profiles are served as instance metadata, for tools that know nothing else. */
-import type { Command } from "../app.ts"
+import type { Command } from "../command.ts"
 import { word } from "../environment.ts"
 import { note, table } from "../output.ts"
 

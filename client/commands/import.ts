@@ -3,7 +3,7 @@
  * file only after the daemon has proven it, kept it and read it back; whatever interrupts this, each key is in the file,
  * in the store, or in both.
  */
-import type { Command } from "../app.ts"
+import type { Command } from "../command.ts"
 import { awsCredentialsPath } from "../aws-files.ts"
 import { keysInAwsVault } from "../aws-vault.ts"
 import type { Context } from "../context.ts"

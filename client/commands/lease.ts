@@ -1,6 +1,6 @@
 /** `credd lease`: named access for one caller, made, looked at, and ended. */
 import type { LeaseScope, LeaseStatus } from "../../daemon/api.ts"
-import type { Command } from "../app.ts"
+import type { Command } from "../command.ts"
 import type { Context } from "../context.ts"
 import { secondsOf } from "../duration.ts"
 import { environmentFor, shellFrom, shellLines, word } from "../environment.ts"

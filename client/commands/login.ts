@@ -1,6 +1,6 @@
 /** `credd login`: asks for the MFA code as late as possible, sends it once, and says what is served now. */
 import type { ControlRoutes, LoginPlan } from "../../daemon/api.ts"
-import type { Command } from "../app.ts"
+import type { Command } from "../command.ts"
 import type { Context } from "../context.ts"
 import { secondsFrom } from "../duration.ts"
 import { Failure, usageWrong } from "../failure.ts"

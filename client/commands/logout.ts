@@ -1,5 +1,5 @@
 /** `credd logout` and `credd lock`: forgetting, some or all. */
-import type { Command } from "../app.ts"
+import type { Command } from "../command.ts"
 import { note, warning } from "../output.ts"
 import { profileFor } from "../profile.ts"
 

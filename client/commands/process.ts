@@ -4,7 +4,7 @@
  * credentials, many at once, and show what it says on stderr: one line, with the command to run.
  */
 import type { ErrorCode } from "../../daemon/api.ts"
-import type { Command } from "../app.ts"
+import type { Command } from "../command.ts"
 import type { Context } from "../context.ts"
 import { Failure, notRunning, unanswered, usageWrong } from "../failure.ts"
 import { exitStatusOf } from "../output.ts"

@@ -1,5 +1,5 @@
 /** `credd refresh`: renews a profile's credentials now. */
-import type { Command } from "../app.ts"
+import type { Command } from "../command.ts"
 import { note, span } from "../output.ts"
 import { profileFor } from "../profile.ts"
 

@@ -1,5 +1,5 @@
 /** `credd remove`: forgets an access key, and the session made with it. AWS still knows the key. */
-import type { Command } from "../app.ts"
+import type { Command } from "../command.ts"
 import { usageWrong } from "../failure.ts"
 import { note, warning } from "../output.ts"
 import { word } from "../environment.ts"

@@ -1,6 +1,6 @@
 /** `credd rotate`: a new access key at AWS in the place of the old one. The daemon takes one step a call; interrupted, the next run goes on. */
 import type { ControlRoutes, RotationStep } from "../../daemon/api.ts"
-import type { Command } from "../app.ts"
+import type { Command } from "../command.ts"
 import type { Context } from "../context.ts"
 import { word } from "../environment.ts"
 import { Failure, usageWrong } from "../failure.ts"

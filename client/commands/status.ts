@@ -1,6 +1,6 @@
 /** `credd status`: what is served, and for how long. */
 import type { ProfileStatus, SessionStatus, Status } from "../../daemon/api.ts"
-import type { Command } from "../app.ts"
+import type { Command } from "../command.ts"
 import { columnsOf, cut, padded } from "../columns.ts"
 import type { Context } from "../context.ts"
 import { paint, span, type Paint } from "../output.ts"

@@ -1,5 +1,5 @@
 /** `credd unlock`: the file store's passphrase; and the same in the middle of another command. */
-import type { Command } from "../app.ts"
+import type { Command } from "../command.ts"
 import type { Context } from "../context.ts"
 import { Failure, usageWrong } from "../failure.ts"
 import { note } from "../output.ts"

@@ -1,7 +1,7 @@
 /** `credd use`: the profile for commands that name none, kept in config.toml with every other byte of it. */
 import { isDeepStrictEqual } from "node:util"
 import { parse } from "smol-toml"
-import type { Command } from "../app.ts"
+import type { Command } from "../command.ts"
 import type { Context } from "../context.ts"
 import { Failure } from "../failure.ts"
 import { note, warning } from "../output.ts"

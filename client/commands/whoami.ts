@@ -1,5 +1,5 @@
 /** `credd whoami`: GetCallerIdentity through the daemon. */
-import type { Command } from "../app.ts"
+import type { Command } from "../command.ts"
 import { profileFor } from "../profile.ts"
 
 export const whoami: Command<{ json: boolean }, [profile?: string]> = async (context, { json }, named) => {

@@ -84,7 +84,7 @@ describe("--help", () => {
       ] as readonly { placeholder?: string; proposeCompletions?: unknown }[]
 
       for (const { placeholder, proposeCompletions } of named) {
-        // In client/app.ts: add ...proposing("profile") (or "file") to the parameter.
+        // In client/parameters.ts or routes.ts: add ...proposing("profile") (or "file") to the parameter.
         if (placeholder === "profile" || placeholder === "file") expect(proposeCompletions).toBeDefined()
       }
     },
