@@ -1,59 +1,25 @@
 /**
- * From a profile to credentials, and every command that changes what is served. The MFA sessions are in `sessions.ts`,
- * the role sessions above them in `roles.ts`.
+ * From a profile to credentials. What there is stands in `catalog.ts`, the MFA sessions in `sessions.ts`,
+ * the role sessions above them in `roles.ts`; what changes them in `login.ts` and `access-keys.ts`.
  */
 import type { DecodedMessage, Identity, LoginPlan, SessionStatus } from "../api.ts"
+import { createAccessKeys, type NewAccessKey, type RotationOutcome } from "./access-keys.ts"
 import { served, wholeAccess, type Access, type Served } from "./access.ts"
-import { isoSeconds, maskedKeyId, type AccessKey, type Credentials, type KeptAccessKey } from "./credentials.ts"
-import {
-  CreddError,
-  accessKeyMissing,
-  durationOutOfRange,
-  loginCommand,
-  loginNotNeeded,
-  loginUnanswered,
-  imdsRoleTooShort,
-  tooShortForImds,
-  mfaCodeMalformed,
-  mfaCodeRejected,
-  mfaSerialMissing,
-  profileNotFound,
-  profileUnsupported,
-  scopeRefused,
-} from "./errors.ts"
+import { createCatalog } from "./catalog.ts"
+import { isoSeconds, type AccessKey, type Credentials } from "./credentials.ts"
+import { CreddError, loginCommand, imdsRoleTooShort, tooShortForImds, scopeRefused } from "./errors.ts"
 import { consoleUrl, type ConsoleRequest, type ConsoleUrl } from "./console.ts"
-import { createMfaCodes } from "./mfa-codes.ts"
+import { createLogin, type LoginOutcome } from "./login.ts"
 import { outside } from "./outside.ts"
-import type {
-  Clock,
-  Iam,
-  IamTarget,
-  Log,
-  Notify,
-  OutsideCredentials,
-  ProfileSource,
-  SecretStore,
-  SignIn,
-  Sts,
-} from "./ports.ts"
+import type { Clock, Iam, Log, Notify, OutsideCredentials, ProfileSource, SecretStore, SignIn, Sts } from "./ports.ts"
 import { profileStatus, type ServedStatus } from "./profile-status.ts"
-import {
-  baseOf,
-  profilesOf,
-  resolveProfiles,
-  type Profile,
-  type ProfileDefaults,
-  type ServableProfile,
-  type SessionProfile,
-} from "./profiles.ts"
+import { baseOf, type Profile, type ProfileDefaults, type ServableProfile } from "./profiles.ts"
 import { createRoles } from "./roles.ts"
-import { createRotation, type RotationState } from "./rotation.ts"
 import { endingIn, endingText, warnOfEnds } from "./session-warning.ts"
 import type { Scope } from "./scope.ts"
 import { createSessions, type SessionName, type StoreState } from "./sessions.ts"
-import { similarName } from "./similar-name.ts"
-import { iamTarget, stsTarget } from "./sts-target.ts"
 import { createTimeCheck } from "./time-check.ts"
+import { createTurns } from "./turns.ts"
 
 /** SDKs give up on a container endpoint after 1 s; a caller is answered well before that. */
 const patienceMs = 700
@@ -61,7 +27,6 @@ const patienceMs = 700
 const imdsLeastMs = 25 * 60_000
 /** Roles that hardly last longer would be renewed without end. */
 const imdsShortestSeconds = 1_800
-const sessionSeconds = { least: 900, most: 129_600 }
 
 export interface BrokerOptions {
   readonly clock: Clock
@@ -82,10 +47,6 @@ export interface BrokerOptions {
   readonly random: () => number
   /** Sessions that a lock was to end before the daemon stopped. */
   readonly locked?: readonly SessionName[]
-}
-
-export interface NewAccessKey extends AccessKey {
-  readonly mfaSerial?: string
 }
 
 export interface Broker {
@@ -132,18 +93,6 @@ export interface Broker {
   status(): BrokerStatus
 }
 
-export interface LoginOutcome {
-  readonly session: SessionStatus
-  readonly profiles: readonly string[]
-  readonly warnings: readonly string[]
-}
-
-export interface RotationOutcome extends RotationState {
-  readonly sourceProfile: string
-  /** The MFA session that was made with the old key. AWS goes on with it when the key is off. */
-  readonly sessionExpiration?: string
-}
-
 export interface LogoutOutcome {
   readonly sourceProfiles: readonly string[]
   readonly warnings: readonly string[]
@@ -157,59 +106,15 @@ export interface BrokerStatus {
 }
 
 export function createBroker(options: BrokerOptions): Broker {
-  const { clock, sts, store, source, defaults, notify, log, random, breathe } = options
+  const { clock, sts, store, notify, log, random } = options
+  const catalog = createCatalog(options)
   const sessions = createSessions({ store, clock, log, locked: options.locked ?? [] })
   const roles = createRoles({ clock, sts, sessions, log, random, outside: outside(options.outside, clock) })
-  const timeCheck = createTimeCheck({ clock, sts, sessions, targetOf: (name) => sessionTarget(name) })
-  const mfaCodes = createMfaCodes(clock)
-  const rotation = createRotation({
-    store,
-    sts,
-    iam: options.iam,
-    clock,
-    log,
-    session: (name) => sessions.alive().find(({ sourceProfile }) => sourceProfile === name)?.credentials,
-    targets: (name) => ({ sts: sessionTarget(name), iam: iamTargetOf(name) }),
-  })
-  /** One change to a source profile at a time: two logins at once must not race for the same code. */
-  const turns = new Map<string, Promise<unknown>>()
-  let accessKeyProfiles: readonly string[] = []
-  let profiles: ReadonlyMap<string, Profile> = new Map()
-  let reading: Promise<void> = Promise.resolve()
-
-  /** Looks at the AWS files and resolves their profiles anew where they changed; one reading at a time. */
-  async function reread(isKeyChanged = false): Promise<void> {
-    const before = reading
-    reading = (async () => {
-      await before.catch(() => undefined)
-      if (!(await source.reload()) && !isKeyChanged) return
-      const files = source.current()
-      profiles = await resolveProfiles(files, accessKeyProfiles, defaults, breathe)
-      if (files.problem === undefined) log.info("config_read", { profiles: profiles.size })
-      else log.warn("config_unreadable", { problem: files.problem })
-    })()
-    await reading
-  }
-
-  async function setAccessKeyProfiles(names: readonly string[]): Promise<void> {
-    const isChanged = names.join("\0") !== accessKeyProfiles.join("\0")
-    accessKeyProfiles = names
-    await reread(isChanged)
-  }
-
-  function servable(name: string): ServableProfile {
-    const profile = profiles.get(name)
-    if (profile === undefined) throw profileNotFound(name, similarName(name, profiles.keys()))
-    if (profile.kind === "unsupported") throw profileUnsupported(name, profile.reason)
-    return profile
-  }
-
-  /** Where the calls go that concern a session itself. */
-  function sessionTarget(sourceProfile: string): SessionProfile["target"] {
-    const profile = profiles.get(sourceProfile)
-    const base = profile === undefined || profile.kind === "unsupported" ? undefined : baseOf(profile)
-    return base?.kind === "session" ? base.target : fallbackTarget()
-  }
+  const timeCheck = createTimeCheck({ clock, sts, sessions, targetOf: catalog.sessionTarget })
+  const inTurn = createTurns()
+  const accessKeys = createAccessKeys({ ...options, catalog, sessions, roles, inTurn })
+  const login = createLogin({ clock, sts, catalog, accessKeys, sessions, roles, inTurn, log })
+  const { servable } = catalog
 
   async function held(profile: ServableProfile, access: Access, leastMs = 0): Promise<Credentials> {
     const isNarrower = access.scope.kind !== "whole" || access.end !== undefined
@@ -220,14 +125,14 @@ export function createBroker(options: BrokerOptions): Broker {
   }
 
   function credentialsFor(name: string, access: Access, leastMs?: number): Served | Promise<Served> {
-    const profile = profiles.get(name)
+    const profile = catalog.all().get(name)
     const atHand = profile?.kind === "role" ? roles.atHand(profile, access, leastMs) : undefined
     return atHand === undefined ? fetched(name, access, leastMs) : served(atHand, access)
   }
 
   async function fetched(name: string, access: Access, leastMs?: number): Promise<Served> {
     // Somebody who has just written a profile down need not wait for the next pulse.
-    if (!profiles.has(name)) await reread()
+    if (!catalog.all().has(name)) await catalog.reread()
     const profile = servable(name)
     try {
       return served(await held(profile, access, leastMs), access)
@@ -274,68 +179,9 @@ export function createBroker(options: BrokerOptions): Broker {
     }
   }
 
-  async function inTurn<T>(sourceProfile: string, work: () => Promise<T>): Promise<T> {
-    const turn = (turns.get(sourceProfile) ?? Promise.resolve()).then(work, work)
-    turns.set(sourceProfile, turn)
-    try {
-      return await turn
-    } finally {
-      if (turns.get(sourceProfile) === turn) turns.delete(sourceProfile)
-    }
-  }
-
-  async function accessKeyOf(sourceProfile: string): Promise<KeptAccessKey> {
-    const key = await store.readAccessKey(sourceProfile)
-    if (key === undefined) throw accessKeyMissing(sourceProfile)
-    return key
-  }
-
   /** What signs a call that an MFA session may not make: STS lets it assume roles and say who it is, and nothing else. */
   async function signer(profile: ServableProfile): Promise<AccessKey | Credentials> {
-    return profile.kind === "role" ? await roles.held(profile) : await accessKeyOf(profile.sourceProfile)
-  }
-
-  async function keyAndSerial(profile: ServableProfile): Promise<{ key: KeptAccessKey; mfaSerial: string }> {
-    if (baseOf(profile).kind === "outside") throw loginNotNeeded(profile.name)
-    const key = await accessKeyOf(profile.sourceProfile)
-    const mfaSerial = profile.mfaSerial ?? key.mfaSerial
-    if (mfaSerial === undefined) throw mfaSerialMissing(profile.sourceProfile)
-    return { key, mfaSerial }
-  }
-
-  async function login(name: string, mfaCode: string, durationSeconds: number): Promise<LoginOutcome> {
-    if (!/^\d{6}$/.test(mfaCode)) throw mfaCodeMalformed()
-    if (!(durationSeconds >= sessionSeconds.least && durationSeconds <= sessionSeconds.most)) throw durationOutOfRange()
-    const profile = servable(name)
-    const { sourceProfile } = profile
-    return await inTurn(sourceProfile, async () => {
-      const { key, mfaSerial } = await keyAndSerial(profile)
-      const target = sessionTarget(sourceProfile)
-      // Proves the key and learns AWS's time, so that the code is not spent on a dead key, a wrong clock or no network.
-      const { accountId, arn } = await sts.getCallerIdentity(key, target)
-      mfaCodes.spend(sourceProfile, mfaSerial, mfaCode)
-      const startedAt = clock.now()
-      const credentials = await sts
-        .getSessionToken(key, { mfaSerial, mfaCode, durationSeconds }, target)
-        .catch((error: unknown) => {
-          if (!(error instanceof CreddError)) throw error
-          if (error.code === "MfaCodeRejected") throw mfaCodeRejected(sourceProfile, error)
-          throw error.code === "Unavailable" ? loginUnanswered(sourceProfile, error) : error
-        })
-      const warnings = await sessions.start({
-        sourceProfile,
-        credentials: { ...credentials, accountId },
-        mfaSerial,
-        accountId,
-        arn,
-        startedAt,
-      })
-      const above = profilesOf(sourceProfile, profiles)
-      roles.retry(above.map((each) => each.name))
-      roles.sessionChanged(sourceProfile)
-      log.info("login", { profile: sourceProfile, expiration: isoSeconds(credentials.expiration) })
-      return { session: sessions.status(sourceProfile), profiles: above.map((each) => each.name), warnings }
-    })
+    return profile.kind === "role" ? await roles.held(profile) : await accessKeys.of(profile.sourceProfile)
   }
 
   async function end(sourceProfiles: readonly string[]): Promise<LogoutOutcome> {
@@ -347,16 +193,16 @@ export function createBroker(options: BrokerOptions): Broker {
 
   return {
     async settle() {
-      await reread()
+      await catalog.reread()
       try {
-        await setAccessKeyProfiles(await store.accessKeyProfiles())
+        await catalog.setKeyed(await store.accessKeyProfiles())
       } catch (error) {
         log.debug("store_unreadable", () => reason(error))
       }
       return await sessions.settle()
     },
-    reread,
-    profiles: () => profiles,
+    reread: catalog.reread,
+    profiles: catalog.all,
     credentialsFor: (name, access = wholeAccess) => credentialsFor(name, access),
     async credentialsForImds(name) {
       checkImds(name)
@@ -367,7 +213,7 @@ export function createBroker(options: BrokerOptions): Broker {
     forgetAccess: (access) => roles.forgetAccess(access),
     checkImds,
     place(name) {
-      const profile = profiles.get(name)
+      const profile = catalog.all().get(name)
       if (profile === undefined || profile.kind === "unsupported") return undefined
       const accountId =
         profile.kind === "role" ? accountOf(profile.request.roleArn) : sessions.get(profile.sourceProfile)?.accountId
@@ -379,22 +225,13 @@ export function createBroker(options: BrokerOptions): Broker {
       // Credentials from elsewhere need no session: nothing ends, and nobody needs to log in.
       return baseOf(profile).kind === "outside" ? { sourceProfile, state: "signed-in" } : sessions.status(sourceProfile)
     },
-    async loginPlan(name) {
-      const profile = servable(name)
-      const { mfaSerial } = await keyAndSerial(profile)
-      return {
-        profile: name,
-        sourceProfile: profile.sourceProfile,
-        mfaSerial,
-        ...(profile.mfaProcess === undefined ? {} : { mfaProcess: profile.mfaProcess }),
-      }
-    },
-    login,
+    loginPlan: login.plan,
+    login: login.start,
     async logout(names) {
       return await end([...new Set(names.map((name) => servable(name).sourceProfile))])
     },
     async logoutAll() {
-      const known = [...sessions.sourceProfiles(), ...accessKeyProfiles]
+      const known = [...sessions.sourceProfiles(), ...catalog.keyed()]
       return await end([...new Set(known)])
     },
     heldSessions: sessions.held,
@@ -416,61 +253,30 @@ export function createBroker(options: BrokerOptions): Broker {
       const profile = servable(name)
       const { signIn, signInEndpoint: endpoint } = options
       // A role's console session ends with its credentials: a whole hour of them, rather than what is left of it.
-      const url = await consoleUrl(profile, request, { sts, signIn, endpoint, accessKeyOf, fresh: roles.renew })
+      const url = await consoleUrl(profile, request, {
+        sts,
+        signIn,
+        endpoint,
+        accessKeyOf: accessKeys.of,
+        fresh: roles.renew,
+      })
       log.info("console_opened", { profile: name, expiration: isoSeconds(url.expiration) })
       return url
     },
-    async addAccessKey(name, { accessKeyId, secretAccessKey, mfaSerial }) {
-      return await inTurn(name, async () => {
-        const identity = await sts.getCallerIdentity({ accessKeyId, secretAccessKey }, sessionTarget(name))
-        const kept = {
-          accessKeyId,
-          secretAccessKey,
-          accountId: identity.accountId,
-          arn: identity.arn,
-          addedAt: clock.now(),
-          ...(mfaSerial === undefined ? {} : { mfaSerial }),
-        }
-        await store.writeAccessKey(name, kept)
-        await setAccessKeyProfiles([...new Set([...accessKeyProfiles, name])])
-        log.info("access_key_added", { profile: name, keyId: maskedKeyId(accessKeyId) })
-        return identity
-      })
-    },
-    async removeAccessKey(name) {
-      return await inTurn(name, async () => {
-        if (!(await store.accessKeyProfiles()).includes(name)) throw accessKeyMissing(name)
-        const wasRotating = await rotation.isUnderWay(name)
-        roles.forget(new Set([name]))
-        // One change of the store: after a crash all of it is gone, or nothing is.
-        await sessions.endWith([name], async () => await store.removeAccessKey(name))
-        await setAccessKeyProfiles(accessKeyProfiles.filter((each) => each !== name))
-        log.info("access_key_removed", { profile: name })
-        const left = `a rotation of "${name}" was not finished; see in the IAM console which of its keys is left`
-        return wasRotating ? [left] : []
-      })
-    },
-    async rotate(name, { isUndoing, isDeleting }) {
-      const profile = servable(name)
-      const { sourceProfile } = profile
-      if (baseOf(profile).kind === "outside") throw loginNotNeeded(name)
-      return await inTurn(sourceProfile, async () => {
-        const state = isUndoing ? await rotation.back(sourceProfile) : await rotation.forward(sourceProfile, isDeleting)
-        const { expiration } = sessions.status(sourceProfile)
-        return { sourceProfile, ...state, ...(expiration === undefined ? {} : { sessionExpiration: expiration }) }
-      })
-    },
+    addAccessKey: accessKeys.add,
+    removeAccessKey: accessKeys.remove,
+    rotate: accessKeys.rotate,
     async beat() {
       await timeCheck.sure()
-      roles.renewDue((name) => profiles.has(name))
+      roles.renewDue((name) => catalog.all().has(name))
       await warnOfEnds({ sessions, clock, notify, log })
     },
     status() {
-      const all = [...profiles.values()]
+      const all = [...catalog.all().values()]
       const sources = all.flatMap((profile) =>
         profile.kind !== "unsupported" && baseOf(profile).kind === "session" ? [profile.sourceProfile] : [],
       )
-      const { problem } = source.current()
+      const problem = catalog.problem()
       const ending = sessions.alive().flatMap((session) => {
         const leftMs = endingIn(session, clock.now())
         return leftMs === undefined
@@ -484,18 +290,6 @@ export function createBroker(options: BrokerOptions): Broker {
         warnings: [...(problem === undefined ? [] : [problem]), ...ending],
       }
     },
-  }
-
-  function iamTargetOf(sourceProfile: string): IamTarget {
-    const { sections, services } = source.current()
-    const target = iamTarget({ keys: sections.get(sourceProfile)?.keys ?? {}, services, defaults })
-    if ("problem" in target) throw profileUnsupported(sourceProfile, target.problem)
-    return target
-  }
-
-  function fallbackTarget(): SessionProfile["target"] {
-    const target = stsTarget({ keys: {}, services: new Map(), defaults })
-    return "problem" in target ? { region: "us-east-1" } : target
   }
 }
 
