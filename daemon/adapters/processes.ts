@@ -34,13 +34,33 @@ interface Caller {
   readonly fds: readonly string[]
 }
 
-export function processes(proc = "/proc"): FindProcess {
+/** Keeps nobody from ending. */
+async function restFor(ms: number): Promise<void> {
+  await setTimeout(ms, undefined, { ref: false })
+}
+
+export function processes(proc = "/proc", rest: (ms: number) => Promise<void> = restFor): FindProcess {
   /** Who is looked for among the last callers, and then among all. */
   const stages: Record<"recent" | "all", Stage> = {
     recent: { waiting: new Map(), isLooking: false },
     all: { waiting: new Map(), isLooking: false },
   }
   let recent: readonly Caller[] = []
+
+  /** One look at a time, for all who have come since the last one began. */
+  async function oneAtATime(stage: Stage, look: (sought: Sought) => Promise<void>): Promise<void> {
+    if (stage.isLooking) return
+    stage.isLooking = true
+    while (stage.waiting.size > 0) {
+      const sought = stage.waiting
+      stage.waiting = new Map()
+      const began = performance.now()
+      await look(sought)
+      // Callers that come and go at once are never found, and could keep us looking.
+      if (sought.size > 0) await rest(restMs(performance.now() - began))
+    }
+    stage.isLooking = false
+  }
 
   async function lookAmongRecent(): Promise<void> {
     await oneAtATime(stages.recent, async (sought) => {
@@ -125,21 +145,6 @@ export function processes(proc = "/proc"): FindProcess {
 
 function wait({ waiting }: Stage, link: string, answer: Answer): void {
   waiting.set(link, [...(waiting.get(link) ?? []), answer])
-}
-
-/** One look at a time, for all who have come since the last one began. */
-async function oneAtATime(stage: Stage, look: (sought: Sought) => Promise<void>): Promise<void> {
-  if (stage.isLooking) return
-  stage.isLooking = true
-  while (stage.waiting.size > 0) {
-    const sought = stage.waiting
-    stage.waiting = new Map()
-    const began = performance.now()
-    await look(sought)
-    // Callers that come and go at once are never found, and could keep us looking.
-    if (sought.size > 0) await setTimeout(restMs(performance.now() - began), undefined, { ref: false })
-  }
-  stage.isLooking = false
 }
 
 function restMs(lookedMs: number): number {

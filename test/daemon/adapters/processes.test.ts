@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fc, test } from "@fast-check/vitest"
-import { describe, expect, it, onTestFinished } from "vitest"
+import { describe, expect, it, onTestFinished, vi } from "vitest"
 import { processes } from "../../../daemon/adapters/processes.ts"
 
 /** A /proc of so many processes, each with the sockets that it holds: by process id, inodes by descriptor. */
@@ -74,6 +74,28 @@ describe(processes.name, () => {
 
     expect(await find("4")).toEqual(process(900))
     expect(await find("3")).toBeUndefined()
+  })
+
+  it("rests after a search in vain, a quarter of a second at most, and looks for all who came meanwhile", async () => {
+    const { folder, hold, remove } = proc({ 700: {} })
+    onTestFinished(remove)
+    const rests: { readonly ms: number; readonly end: () => void }[] = []
+    const find = processes(folder, (ms) => new Promise((end) => rests.push({ ms, end })))
+    expect(await find("1")).toBeUndefined()
+    await new Promise(setImmediate)
+    expect(rests).toHaveLength(2)
+    expect(rests.every(({ ms }) => ms > 0 && ms <= 250)).toBe(true)
+
+    hold(700, 5, "2")
+    hold(700, 6, "3")
+    const settled = vi.fn<() => void>()
+    const waiting = [find("2"), find("3")]
+    for (const each of waiting) void each.then(settled)
+    for (let turns = 0; turns < 20; turns += 1) await new Promise(setImmediate)
+    expect(settled).not.toHaveBeenCalled()
+    for (const { end } of rests.splice(0)) end()
+
+    expect(await Promise.all(waiting)).toEqual([process(700), process(700)])
   })
 
   it("finds those who are there among many that are gone already", async () => {
