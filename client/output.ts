@@ -61,6 +61,11 @@ const exitStatuses = {
   Internal: 1,
 } as const satisfies Record<ErrorCode, number>
 
+/** `1 line`, `2 lines`. */
+export function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`
+}
+
 export function exitStatusOf(code: ErrorCode): number {
   // A newer daemon may know codes that this client does not.
   return Object.hasOwn(exitStatuses, code) ? exitStatuses[code] : 1

@@ -18,7 +18,7 @@ import type { Command } from "../command.ts"
 import type { Context } from "../context.ts"
 import { anySeconds } from "../duration.ts"
 import { Failure, usageWrong } from "../failure.ts"
-import { paint, span, warning, type Paint } from "../output.ts"
+import { counted, paint, span, warning, type Paint } from "../output.ts"
 import { join } from "node:path"
 
 type AuditFlags = {
@@ -134,7 +134,7 @@ async function verify(context: Context, isJson: boolean): Promise<number> {
     }
     const range = first === undefined ? "" : `, ${first} to ${last}`
     const verdict = isWhole ? color.green("whole") : color.red("not as it was written")
-    io.stdout.write(`${lines} lines in ${numbers.length} files${range}: ${verdict}\n`)
+    io.stdout.write(`${counted(lines, "line")} in ${counted(numbers.length, "file")}${range}: ${verdict}\n`)
   }
   return isWhole ? 0 : 1
 }

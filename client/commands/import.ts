@@ -18,7 +18,7 @@ import {
 } from "../credentials-file.ts"
 import { Failure, usageWrong } from "../failure.ts"
 import { errnoCode } from "../files.ts"
-import { errorWithHint, note } from "../output.ts"
+import { counted, errorWithHint, note } from "../output.ts"
 import { replaceFile } from "../replace-file.ts"
 import { word } from "../environment.ts"
 import { unlocking } from "./unlock.ts"
@@ -92,7 +92,7 @@ export const importKeys: Command<ImportFlags, string[]> = async (
   const kept = await keepEach(context, keys, isTaken, where)
   if (isTaken && kept.length > 0) {
     takeOut(new Set(kept))
-    note(stderr, `took ${kept.length === 1 ? "1 access key" : `${kept.length} access keys`} out of ${source.name}`)
+    note(stderr, `took ${counted(kept.length, "access key")} out of ${source.name}`)
   }
   const [first] = kept
   if (first !== undefined && from === "aws-vault") {

@@ -4,7 +4,7 @@ import type { Command } from "../command.ts"
 import type { Context } from "../context.ts"
 import { secondsFrom } from "../duration.ts"
 import { Failure, usageWrong } from "../failure.ts"
-import { errorWithHint, note, span, warning } from "../output.ts"
+import { counted, errorWithHint, note, span, warning } from "../output.ts"
 import { profileFor } from "../profile.ts"
 import { evaluation } from "../environment.ts"
 import { unlocking } from "./unlock.ts"
@@ -36,7 +36,7 @@ export const login: Command<LoginFlags, [profile?: string]> = async (
   const { sourceProfile, arn = "?", expiration = "" } = session
   const leftMs = Date.parse(expiration) - context.now()
   note(stderr, `signed in to "${sourceProfile}" as ${arn} until ${localTime(expiration)} (${span(leftMs + 500)})`)
-  note(stderr, `serves ${profiles.length === 1 ? "1 profile" : `${profiles.length} profiles`}: ${few(profiles)}`)
+  note(stderr, `serves ${counted(profiles.length, "profile")}: ${few(profiles)}`)
   note(stderr, `next: ${evaluation(profile, context.env)}`)
   return 0
 }

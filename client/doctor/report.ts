@@ -1,5 +1,5 @@
 /** The doctor's words: findings, the worst first, and who would be used; for a person and as JSON. */
-import type { Stream, Paint } from "../output.ts"
+import { counted, type Paint, type Stream } from "../output.ts"
 import { wrapped } from "../manual.ts"
 import { sdksOf, type Finding, type Verdict, type Visit } from "./finding.ts"
 import { candidateKey, type Identities, type Known } from "./identities.ts"
@@ -90,7 +90,7 @@ function conclusion(findings: readonly Finding[], color: Paint): string {
   const counts = levels
     .map((level) => ({ level, count: findings.filter((finding) => finding.level === level).length }))
     .filter(({ count }) => count > 0)
-    .map(({ level, count }) => `${count} ${level}${count === 1 ? "" : "s"}`)
+    .map(({ level, count }) => counted(count, level))
   return counts.length === 0 ? color.green("all is well") : counts.join(", ")
 }
 

@@ -131,6 +131,14 @@ describe("credd audit --verify", () => {
     expect(stdout).toBe("5 lines in 2 files, 2026-11-20T08:00:00.000Z to 2026-11-23T09:59:30.000Z: whole\n")
   })
 
+  it("counts one as one", async () => {
+    const files = trail(entries.slice(0, 1))
+
+    const { stdout } = await credd(["audit", "--verify"], { files, daemon: { "GET /audit": () => headOf(files) } })
+
+    expect(stdout).toMatch(/^1 line in 1 file, /)
+  })
+
   it("names the file and line of a change, and ends with 1", async () => {
     const files = trail()
     const name = Object.keys(files)[0]!
