@@ -39,7 +39,8 @@ async function run(given: readonly string[]): Promise<void> {
     process.exitCode = await daemon(context, { supervised: true })
   } else if (command === "__complete") {
     const { answer } = await import("./commands/completion.ts")
-    process.exitCode = await guarded(context, () => answer(context, args.slice(1)))
+    // A daemon that does not answer is not waited for.
+    process.exit(await guarded(context, () => answer(context, args.slice(1))))
   } else {
     const { runApp } = await import("./app.ts")
     await runApp(args, context)

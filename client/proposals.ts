@@ -1,7 +1,12 @@
 /** What TAB proposes for a word of the command line, by the word's placeholder in the command table (or, for a lease's name, by what it is). */
+import { setTimeout } from "node:timers/promises"
 import type { Context } from "./context.ts"
 import { shells } from "./environment.ts"
 import { readEndpoint } from "./profile.ts"
+
+/** Nobody waits longer for TAB; whoever asked ends with the answer (`main.ts`). */
+const leaseMs = 500
+const nothing = { leases: [] }
 
 type Propose = (this: Context, partial: string) => readonly string[] | Promise<readonly string[]>
 
@@ -17,7 +22,8 @@ const byPlaceholder: Readonly<Record<string, Propose>> = {
   },
   // The daemon alone knows them; without it there are none to name.
   async lease(this: Context) {
-    const { leases } = await this.daemon("GET /leases", {}).catch(() => ({ leases: [] }))
+    const asked = this.daemon("GET /leases", {}).catch(() => nothing)
+    const { leases } = await Promise.race([asked, setTimeout(leaseMs, nothing)])
     return leases.map(({ name }) => name)
   },
   file: (partial) => [`${partial}${fileMark}`],

@@ -8,7 +8,7 @@ umask 077
 
 # Whatever the service manager's environment holds, nothing opens a debugger, loads foreign code or trusts foreign roots.
 unset NODE_OPTIONS NODE_PATH NODE_EXTRA_CA_CERTS NODE_TLS_REJECT_UNAUTHORIZED NODE_V8_COVERAGE LD_PRELOAD LD_AUDIT \
-  DYLD_INSERT_LIBRARIES
+  LD_LIBRARY_PATH OPENSSL_CONF OPENSSL_MODULES OPENSSL_ENGINES DYLD_INSERT_LIBRARIES DYLD_LIBRARY_PATH
 
 # An arena for each thread is what glibc gives: with bursts of calls to AWS each keeps what it once had.
 export MALLOC_ARENA_MAX=1

@@ -30,7 +30,7 @@ export async function live({ isSupervised, env, helper }: LifeOptions): Promise<
   // A diagnostic report holds the whole environment.
   Object.assign(process.report, { reportOnSignal: false, reportOnFatalError: false, reportOnUncaughtException: false })
   let started: Started | undefined
-  // Before anything else, and not lost while the daemon starts: a signal without a handler ends the process.
+  // Not lost while the daemon starts: a signal without a handler ends the process.
   let isReloadWanted = false
   const reload = (): void => {
     if (started === undefined) isReloadWanted = true

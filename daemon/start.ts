@@ -5,6 +5,7 @@ import { sweepTemporaries } from "./adapters/atomic-file.ts"
 import { auditTrail } from "./adapters/audit.ts"
 import { awsConfig, awsFilesFrom } from "./adapters/aws-config.ts"
 import { breathe, systemClock } from "./adapters/clock.ts"
+import { errnoCode } from "./adapters/errno.ts"
 import { keepCompiled } from "./adapters/compiled.ts"
 import type { Inherited } from "./adapters/inherited.ts"
 import type { Helper } from "./adapters/keychain-process.ts"
@@ -27,13 +28,14 @@ import type { ControlOptions } from "./control/options.ts"
 import { accessOf } from "./core/access.ts"
 import { createBroker } from "./core/broker.ts"
 import { calmRefusals } from "./core/calm-refusals.ts"
-import { CreddError, alreadyRunning, codeOf } from "./core/errors.ts"
+import { CreddError, alreadyRunning, codeOf, filesGone } from "./core/errors.ts"
 import { heartbeat } from "./core/heartbeat.ts"
 import { createLeases, shellName } from "./core/leases.ts"
 import { credentialsApp } from "./http/credentials-app.ts"
 import { hostsOf } from "./http/guards.ts"
 import type { Handle } from "./http/servers.ts"
 import type { Credentials, Entrance } from "./entrance.ts"
+import { refusingControl } from "./refusing.ts"
 import type { Settings } from "./settings.ts"
 import { steadily } from "./steady-heap.ts"
 import { version } from "./version.ts"
@@ -221,7 +223,10 @@ export async function start({
     entrances.control.lead((request, response) => {
       control().then(
         (handle) => handle(request, response),
-        () => response.destroy(),
+        (error: unknown) => {
+          log.error("control_not_read", { error: errnoCode(error) })
+          refusingControl(filesGone(error))(request, response)
+        },
       )
     })
   } catch (error) {

@@ -100,7 +100,7 @@ export const uninstall: Command<UninstallFlags> = async (context, { purge, yes }
 }
 
 /** Made anew by the next daemon. */
-const passing = ["tokens", "leases.json", "endpoint.json", "settings.json"]
+const passing = ["tokens", "leases.json", "endpoint.json", "settings.json", "compiled"]
 /** Settings and secrets, and the record of who took them. */
 const lasting = ["store.credd", "keychain-index.json", "imds.json", "audit"]
 

@@ -21,6 +21,7 @@ export function useCompiled(state: string): void {
   const folder = join(state, "compiled")
   try {
     mkdirSync(join(folder, version), { recursive: true, mode: 0o700 })
+    if (!isOursAlone(folder)) return
     for (const other of readdirSync(folder)) {
       if (other !== version) rmSync(join(folder, other), { recursive: true, force: true })
     }
@@ -28,7 +29,7 @@ export function useCompiled(state: string): void {
     // A full or read-only disk is no reason not to start.
     return
   }
-  if (isOursAlone(folder)) cache.enableCompileCache(join(folder, version))
+  cache.enableCompileCache(join(folder, version))
 }
 
 /** Writes down what was compiled by now; Node does so by itself only at an end with grace. */

@@ -58,16 +58,14 @@ export function startHelper({ file, service, env, signal }: HelperOptions): Help
     isWaiting: () => isWaiting,
     async ask(question) {
       isWaiting = false
+      // For the answer, and for its end: what it knows is not to stay in memory somewhere.
       const deadline = setTimeout(() => {
         isLate = true
         child.kill("SIGKILL")
-      }, deadlineMs)
+      }, deadlineMs).unref()
+      child.once("exit", () => clearTimeout(deadline))
       child.stdin.end(question)
-      try {
-        return await answered
-      } finally {
-        clearTimeout(deadline)
-      }
+      return await answered
     },
     dismiss() {
       if (!isWaiting) return

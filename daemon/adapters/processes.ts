@@ -34,9 +34,9 @@ interface Caller {
   readonly fds: readonly string[]
 }
 
-/** Keeps nobody from ending. */
+/** A daemon that ends waits for it: lines of the audit trail do. */
 async function restFor(ms: number): Promise<void> {
-  await setTimeout(ms, undefined, { ref: false })
+  await setTimeout(ms)
 }
 
 export function processes(proc = "/proc", rest: (ms: number) => Promise<void> = restFor): FindProcess {

@@ -488,6 +488,13 @@ export const settingsInvalid = (where: string, why: string): CreddError =>
 export const notStarted = (): CreddError =>
   new CreddError("SettingsInvalid", "the daemon could not start", { hint: "run: credd status" })
 
+/** A daemon that runs outlives its files: an upgrade takes them away. */
+export const filesGone = (cause: unknown): CreddError =>
+  new CreddError("Unavailable", "the daemon cannot read its own program any more: it was upgraded or removed", {
+    hint: "start the daemon again: credd service install, or credd daemon",
+    cause,
+  })
+
 export const configMalformed = (file: string, line: number, why: string): CreddError =>
   new CreddError("ConfigMalformed", `${file}:${line}: ${why}`, { hint: `mend line ${line} of ${file}` })
 

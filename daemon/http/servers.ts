@@ -19,6 +19,9 @@ const bounds = {
   requireHostHeader: false,
 }
 
+/** Whoever was refused reads the answer within this time. */
+const lingerMs = 1_000
+
 export type Handle = (request: IncomingMessage, response: ServerResponse) => void
 
 /** Hears of every refusal that the app never sees. */
@@ -59,15 +62,32 @@ export function credentialsServer(app: CredentialsApp, onRefused: OnRefused, may
 
 /** For callers of any kind on loopback. */
 export function loopbackServer(word: (error: unknown) => Answer, onRefused: OnRefused, handle: Handle): Server {
+  /** Connections whose time is over, and who may have sent a whole request all the same. */
+  const late = new Set<Duplex>()
+  const open = new Set<Socket>()
+  /** Where an answer has still to come. */
+  const answering = new Set<Duplex>()
   const server = createServer(bounds, (request, response) => {
+    if (late.size > 0) late.delete(request.socket)
     // Stopping: what comes on a kept connection is answered, and the caller told to come back on a new one.
     if (!server.listening) response.setHeader("connection", "close")
     handle(request, response)
+    if (response.writableEnded) return
+    answering.add(request.socket)
+    response.once("close", () => answering.delete(request.socket))
   })
+  // Node's own leaves those that have never sent a whole request, and whoever says nothing would keep us from ending.
+  server.closeIdleConnections = () => {
+    for (const socket of open) if (!answering.has(socket) && socket.writableLength === 0) socket.destroy()
+  }
   server.maxHeadersCount = 0
   server.maxConnections = 4_096
   server.on("connection", (socket) => {
-    if (isLoopback(socket.remoteAddress)) return
+    if (isLoopback(socket.remoteAddress)) {
+      open.add(socket)
+      socket.once("close", () => open.delete(socket))
+      return
+    }
     onRefused(peerRejected(), socket)
     socket.destroy()
   })
@@ -77,41 +97,39 @@ export function loopbackServer(word: (error: unknown) => Answer, onRefused: OnRe
   }
   server.on("upgrade", close)
   server.on("connect", close)
-  server.on("checkContinue", ({ socket }: IncomingMessage, response: ServerResponse) => {
+  const refuseBody = ({ socket }: IncomingMessage, response: ServerResponse): void => {
     const error = requestMalformed("no body is expected")
     onRefused(error, socket)
     write(response, word(error))
-  })
+  }
+  server.on("checkContinue", refuseBody)
+  server.on("checkExpectation", refuseBody)
   server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
-    if (!socket.writable) socket.destroy()
-    else if (error.code === "ERR_HTTP_REQUEST_TIMEOUT")
-      afterReading(server, socket, () => refuse(socket, "it came too slowly"))
+    // The answer to an earlier request is still to come, and this would be taken for it.
+    if (!socket.writable || answering.has(socket)) socket.destroy()
+    else if (error.code === "ERR_HTTP_REQUEST_TIMEOUT") refuseUnlessRead(socket)
     else refuse(socket, "this is not HTTP/1.1")
   })
+  /**
+   * Node looks at its clock before it reads: after a freeze (a busy machine, SIGSTOP) whole requests lie there unread, and
+   * would be refused as slow. What lies there is read in this turn of the event loop.
+   */
+  function refuseUnlessRead(socket: Duplex): void {
+    late.add(socket)
+    setImmediate(() => {
+      if (late.delete(socket)) refuse(socket, "it came too slowly")
+    })
+  }
   function refuse(socket: Duplex, why: string): void {
     const error = requestMalformed(why)
     if (socket instanceof Socket) onRefused(error, socket)
     const { headers, body } = word(error)
     const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`)
     socket.end(["HTTP/1.1 400 Bad Request", ...lines, "", body].join("\r\n"))
+    // Node looks at it no more, and its other end may stay open.
+    setTimeout(() => socket.destroy(), lingerMs).unref()
   }
   return server
-}
-
-/**
- * Node looks at its clock before it reads: after a freeze (a busy machine, SIGSTOP) whole requests lie there unread, and
- * would be refused as slow. So what lies there is read first, and `isLate` is called if it was no request.
- */
-function afterReading(server: Server, late: Duplex, isLate: () => void): void {
-  let hasCome = false
-  const onRequest = ({ socket }: IncomingMessage): void => {
-    hasCome ||= socket === late
-  }
-  server.on("request", onRequest)
-  setImmediate(() => {
-    server.off("request", onRequest)
-    if (!hasCome) isLate()
-  })
 }
 
 /** The control plane's server: our own client over a socket that only this user can open. */

@@ -1,10 +1,10 @@
-import { execFileSync } from "node:child_process"
-import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from "node:fs"
+import { execFileSync, spawn } from "node:child_process"
+import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { createServer } from "node:net"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 import { describe, expect, it, onTestFinished, vi } from "vitest"
 import { listenOnPort } from "../../daemon/adapters/listen.ts"
-import { accessKeyLines, fetchCredentials, install, killed, signIn, variablesIn } from "../support/daemon.ts"
+import { accessKeyLines, credd, fetchCredentials, install, killed, signIn, variablesIn } from "../support/daemon.ts"
 import { startKeyring } from "../support/keyring.ts"
 
 describe("the daemon", () => {
@@ -278,6 +278,34 @@ describe("the daemon", () => {
     expect(await fetchCredentials(box, "dev")).toMatchObject({ status: 503, body: { Code: "Unavailable" } })
 
     expect(performance.now() - before).toBeLessThan(900)
+  })
+
+  it("says so when an upgrade has taken the files away that a command needs", async () => {
+    const box = await install()
+    // Reads what it needs on a copy of its own, as the version before.
+    const copy = join(box.home, "old")
+    cpSync(dirname(dirname(credd)), copy, { recursive: true })
+    const daemon = spawn(process.execPath, [join(copy, "client/main.js"), "daemon"], { env: box.env, stdio: "ignore" })
+    onTestFinished(() => void daemon.kill("SIGKILL"))
+    await vi.waitFor(() => expect(existsSync(join(box.env["CREDD_HOME"] ?? "", "endpoint.json"))).toBe(true), 10_000)
+    rmSync(copy, { recursive: true })
+
+    expect(await box.run(["status"])).toMatchObject({
+      status: 1,
+      stderr: expect.stringMatching(/upgraded or removed\n.*hint: start the daemon again/),
+    })
+  })
+
+  it("completes without waiting for a daemon that does not answer", async () => {
+    const box = await install()
+    const daemon = await box.start()
+    daemon.kill("SIGSTOP")
+    onTestFinished(() => void daemon.kill("SIGCONT"))
+    const before = performance.now()
+
+    expect(await box.run(["__complete", "lease", "revoke", ""])).toMatchObject({ status: 0 })
+
+    expect(performance.now() - before).toBeLessThan(10_000)
   })
 
   it("does not open a debugger on SIGUSR1", async () => {

@@ -168,10 +168,12 @@ describe("the service", () => {
     expect((await must(owner("/srv/probe"))).stdout).toBe("open\n")
   })
 
-  it("opens no debugger, whatever the manager's environment says and whatever signal comes", async () => {
+  it("opens no debugger and loads nothing, whatever the manager's environment says and whatever signal comes", async () => {
+    // OpenSSL loads what its settings name; with these node ends at once.
+    const foreign = String.raw`nodejs_conf = a\n[a]\nproviders = b\n[b]\nc = d\n[d]\nmodule = /nowhere.so\nactivate = 1\n`
     await must(
       owner(
-        "systemctl --user set-environment NODE_OPTIONS=--inspect && systemctl --user restart credd.service && credd status",
+        `printf '${foreign}' > foreign.cnf && systemctl --user set-environment NODE_OPTIONS=--inspect OPENSSL_CONF=$PWD/foreign.cnf && systemctl --user restart credd.service && credd status`,
       ),
     )
     await must(owner(`kill -USR1 ${await pid()} && sleep 0.3 && credd status`))
@@ -180,7 +182,7 @@ describe("the service", () => {
 
     expect(stdout).toContain("127.0.0.1:9912")
     expect(stdout).not.toContain(":9229")
-    await must(owner("systemctl --user unset-environment NODE_OPTIONS"))
+    await must(owner("systemctl --user unset-environment NODE_OPTIONS OPENSSL_CONF && rm foreign.cnf"))
   })
 
   it("opens its socket again after somebody has cleared the runtime folder", async () => {

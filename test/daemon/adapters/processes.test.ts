@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process"
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -96,6 +97,21 @@ describe(processes.name, () => {
     for (const { end } of rests.splice(0)) end()
 
     expect(await Promise.all(waiting)).toEqual([process(700), process(700)])
+  })
+
+  it("keeps a daemon from ending before those who wait are looked for", () => {
+    const { folder, remove } = proc({ 700: {} })
+    onTestFinished(remove)
+    const built = new URL("../../../build/daemon/adapters/processes.js", import.meta.url)
+    const program = `import { processes } from ${JSON.stringify(built)}
+      const find = processes(${JSON.stringify(folder)})
+      await find("1")
+      await find("2")
+      console.log("looked for")`
+
+    const { stdout } = spawnSync(globalThis.process.execPath, ["--input-type=module", "-e", program])
+
+    expect(String(stdout)).toBe("looked for\n")
   })
 
   it("finds those who are there among many that are gone already", async () => {

@@ -1,5 +1,5 @@
 import { connect } from "node:net"
-import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest"
 import { listenOnPort } from "../../../daemon/adapters/listen.ts"
 import { served, wholeAccess } from "../../../daemon/core/access.ts"
 import { credentialsApp } from "../../../daemon/http/credentials-app.ts"
@@ -91,6 +91,7 @@ describe("the data plane on a raw socket", () => {
       400,
     ],
     ["Expect", () => get([host(), authorization, "Expect: 100-continue"]), 400],
+    ["Expect of something else", () => get([host(), authorization, "Expect: foo"]), 400],
     ["65 headers", () => get([host(), authorization, ...Array.from({ length: 63 }, (_, i) => `X-${i}: y`)]), 400],
     [
       "1,990 headers that would hide a second Host",
@@ -149,6 +150,18 @@ describe("the data plane on a raw socket", () => {
     })
 
     expect(statusOf(await answer)).toBe(200)
+  })
+
+  it("closes a crowd that sends its headers too slowly without a word on stderr", async () => {
+    const warned = vi.fn<(warning: Error) => void>()
+    process.on("warning", warned)
+    const before = audit.lines.length
+
+    await Promise.all(Array.from({ length: 20 }, () => raw(`GET / HTTP/1.1\r\n${host()}\r\nX-slow`)))
+
+    process.off("warning", warned)
+    expect(warned).not.toHaveBeenCalled()
+    expect(audit.lines.slice(before)).toHaveLength(20)
   })
 
   it("answers one request after another on a connection", async () => {
