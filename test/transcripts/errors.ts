@@ -93,6 +93,7 @@ export const samples: Samples = {
   consoleRefused: ["the session has ended"],
   settingsInvalid: ["/home/alice/.config/credd/config.toml:3", "port must be a number"],
   notStarted: [],
+  filesGone: [new Error("Cannot find module")],
   configMalformed: ["/home/alice/.aws/config", 12, "section [profile dev] is there twice"],
   portTaken: [9912, "python3 (pid 77, user id 1000)"],
   alreadyRunning: [4711],
