@@ -7,6 +7,13 @@ import { tcpTable } from "./tcp-table.ts"
 
 type Found = SocketOwner | undefined
 
+/** What was found out about a connection, once. */
+interface Known {
+  readonly owner: Found | Promise<Found>
+  isAllowed: boolean | undefined
+  peer: Promise<Peer> | undefined
+}
+
 export interface PeersOptions {
   /** Who may ask besides our own user, on purpose: `allow_uids` in settings. */
   readonly allowUids: readonly number[]
@@ -28,15 +35,14 @@ export function peers({
 }: PeersOptions): Peers {
   const isLinux = platform === "linux"
   const allowed = new Set([...allowUids, ...(ownUid === undefined ? [] : [ownUid])])
-  const owners = new WeakMap<Connection, Found | Promise<Found>>()
-  const verdicts = new WeakMap<Connection, boolean>()
-  const found = new WeakMap<Connection, Promise<Peer>>()
+  const known = new WeakMap<Connection, Known>()
 
-  function owner(connection: Connection): Found | Promise<Found> {
-    if (!isLinux || owners.has(connection)) return owners.get(connection)
-    const asked = findOwner(connection)
-    owners.set(connection, asked)
-    return asked
+  function knownOf(connection: Connection): Known {
+    const before = known.get(connection)
+    if (before !== undefined) return before
+    const now: Known = { owner: isLinux ? findOwner(connection) : undefined, isAllowed: undefined, peer: undefined }
+    known.set(connection, now)
+    return now
   }
 
   async function peerOf(asked: Found | Promise<Found>): Promise<Peer> {
@@ -48,37 +54,30 @@ export function peers({
     return { uid, ...(isShown ? await findProcess(inode) : undefined) }
   }
 
-  /** Without a promise where the owner is known at once: an answer then needs none either. */
-  function decide(connection: Connection): boolean | Promise<boolean> {
-    const asked = owner(connection)
-    return asked instanceof Promise ? decideLater(connection, asked) : verdict(connection, asked)
-  }
-
-  async function decideLater(connection: Connection, asked: Promise<Found>): Promise<boolean> {
-    return verdict(connection, await asked)
-  }
-
-  function verdict(connection: Connection, socket: Found): boolean {
+  function verdict(socket: Found): boolean {
     // Nobody there is nobody of ours: a peer that has gone reads no answer.
-    const isAllowed = socket !== undefined && allowed.has(socket.uid)
-    verdicts.set(connection, isAllowed)
-    return isAllowed
+    return socket !== undefined && allowed.has(socket.uid)
+  }
+
+  async function decideLater(about: Known, asked: Promise<Found>): Promise<boolean> {
+    about.isAllowed = verdict(await asked)
+    return about.isAllowed
   }
 
   return {
+    // Without a promise where the owner is known at once: an answer then needs none either.
     mayAsk(connection) {
       if (!isLinux) return true
-      return verdicts.get(connection) ?? decide(connection)
+      const about = knownOf(connection)
+      if (about.owner instanceof Promise) return about.isAllowed ?? decideLater(about, about.owner)
+      return (about.isAllowed ??= verdict(about.owner))
     },
     async isOurs(connection) {
-      return !isLinux || (await owner(connection))?.uid === ownUid
+      return !isLinux || (await knownOf(connection).owner)?.uid === ownUid
     },
     who(connection) {
-      const known = found.get(connection)
-      if (known !== undefined) return known
-      const asked = peerOf(owner(connection))
-      found.set(connection, asked)
-      return asked
+      const about = knownOf(connection)
+      return (about.peer ??= peerOf(about.owner))
     },
   }
 }

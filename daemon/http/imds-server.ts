@@ -42,7 +42,7 @@ export function imdsServer(
     onRefused(error, response.req.socket)
     write(response, silentRefusal(error))
   }
-  const server = loopbackServer(silentRefusal, onRefused, (request, response) => {
+  const handle = (request: IncomingMessage, response: ServerResponse): void => {
     try {
       guard(request, hosts)
     } catch (error) {
@@ -50,10 +50,6 @@ export function imdsServer(
       return
     }
     void admit(request, response)
-  })
-  server.on("connection", (socket) => {
-    if (socket.destroyed) return
-    void closeUnlessAllowed(socket)
-  })
-  return server
+  }
+  return loopbackServer(silentRefusal, onRefused, handle, (socket) => void closeUnlessAllowed(socket))
 }

@@ -38,30 +38,28 @@ const crowd = 64
  * anything, and somebody else's is closed: another user could otherwise hold every place and leave none for ours.
  */
 export function credentialsServer(app: CredentialsApp, onRefused: OnRefused, mayAsk: MayAsk): Server {
-  const server = loopbackServer(refusal, onRefused, (request, response) => {
+  function handle(request: IncomingMessage, response: ServerResponse): void {
     const answer = app(request)
     if (answer instanceof Promise) void answer.then((settled) => write(response, settled))
     else write(response, answer)
-  })
-  let connections = 0
-  server.on("connection", (socket) => {
-    if (socket.destroyed) return
-    connections += 1
-    socket.once("close", () => {
-      connections -= 1
-    })
-    if (connections > crowd) void closeStranger(socket)
-  })
+  }
   async function closeStranger(socket: Socket): Promise<void> {
     if (await Promise.resolve(mayAsk(socket)).catch(() => false)) return
     onRefused(peerRejected(), socket)
     socket.destroy()
   }
-  return server
+  return loopbackServer(refusal, onRefused, handle, (socket, open) => {
+    if (open > crowd) void closeStranger(socket)
+  })
 }
 
 /** For callers of any kind on loopback. */
-export function loopbackServer(word: (error: unknown) => Answer, onRefused: OnRefused, handle: Handle): Server {
+export function loopbackServer(
+  word: (error: unknown) => Answer,
+  onRefused: OnRefused,
+  handle: Handle,
+  onOpen: (socket: Socket, open: number) => void = () => undefined,
+): Server {
   /** Connections whose time is over, and who may have sent a whole request all the same. */
   const late = new Set<Duplex>()
   const open = new Set<Socket>()
@@ -86,6 +84,7 @@ export function loopbackServer(word: (error: unknown) => Answer, onRefused: OnRe
     if (isLoopback(socket.remoteAddress)) {
       open.add(socket)
       socket.once("close", () => open.delete(socket))
+      onOpen(socket, open.size)
       return
     }
     onRefused(peerRejected(), socket)
