@@ -18,6 +18,7 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { describe, expect, it, onTestFinished, vi } from "vitest"
 import { fetchCredentials, finished, install, killed, signIn, type Installation } from "../support/daemon.ts"
+import { freePort } from "../support/free-port.ts"
 import { startKeyring } from "../support/keyring.ts"
 import { nodeOf } from "../support/nodes.ts"
 import { version as ours } from "../../daemon/version.ts"
@@ -45,15 +46,6 @@ async function answering({ run }: Installation): Promise<number> {
     },
     { timeout: 20_000, interval: 100 },
   )
-}
-
-async function freePort(): Promise<number> {
-  const { createServer } = await import("node:net")
-  const server = createServer().listen(0, "127.0.0.1")
-  await new Promise((resolve) => server.once("listening", resolve))
-  const { port } = server.address() as { port: number }
-  await new Promise((resolve) => server.close(resolve))
-  return port
 }
 
 async function activated(more: readonly string[] = [], toml?: string, variables: Record<string, string> = {}) {
@@ -344,7 +336,9 @@ it("lives once, however many are started at the same moment", async () => {
   const all = Array.from({ length: 8 }, () => begin(box, process.execPath, [credd, "daemon"]))
   const ended: Promise<number | null>[] = all.map(({ child }) => new Promise((resolve) => child.once("exit", resolve)))
 
-  const pid = await answering(box)
+  const pid = await answering(box).catch((cause: unknown) => {
+    throw new Error(all.map(({ said }) => said()).join(""), { cause })
+  })
   const statuses = await Promise.all(ended.filter((_, i) => all[i]?.child.pid !== pid))
 
   expect(statuses).toEqual(Array.from({ length: 7 }, () => 1))
