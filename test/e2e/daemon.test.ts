@@ -299,11 +299,13 @@ describe("the daemon", () => {
   it("completes without waiting for a daemon that does not answer", async () => {
     const box = await install()
     const daemon = await box.start()
+    const words = ["__complete", "zsh", "lease", "revoke", ""]
+    expect(await box.run(words)).toMatchObject({ stdout: expect.stringMatching(/^shell\t/m) })
     daemon.kill("SIGSTOP")
     onTestFinished(() => void daemon.kill("SIGCONT"))
     const before = performance.now()
 
-    expect(await box.run(["__complete", "lease", "revoke", ""])).toMatchObject({ status: 0 })
+    expect(await box.run(words)).toMatchObject({ status: 0, stdout: expect.not.stringMatching(/^shell\t/m) })
 
     expect(performance.now() - before).toBeLessThan(10_000)
   })
