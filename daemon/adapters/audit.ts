@@ -43,7 +43,7 @@ interface Waiting {
   readonly at: number
   readonly event: AuditEvent | "dropped"
   readonly facts: AuditFacts
-  readonly peer?: Promise<Peer>
+  readonly peer?: Peer | Promise<Peer>
 }
 
 export function auditTrail({ state, clock, log, peers, limits }: AuditOptions): AuditTrail {
@@ -138,14 +138,14 @@ export function auditTrail({ state, clock, log, peers, limits }: AuditOptions): 
   }
 }
 
-/** One connection has one peer, however many lines it has. */
+/** Those who are still looked for. One connection has one peer, however many lines it has. */
 async function found(batch: readonly Waiting[]): Promise<ReadonlyMap<Promise<Peer>, Peer>> {
-  const asked = new Set(batch.flatMap(({ peer }) => peer ?? []))
+  const asked = new Set(batch.flatMap(({ peer }) => (peer instanceof Promise ? peer : [])))
   return new Map(await Promise.all([...asked].map(async (peer) => [peer, await peer] as const)))
 }
 
 function entryOf({ at, event, facts, peer }: Waiting, peerOf: ReadonlyMap<Promise<Peer>, Peer>): Entry {
-  const known = peer === undefined ? undefined : peerOf.get(peer)
+  const known = peer instanceof Promise ? peerOf.get(peer) : peer
   const peerText = known === undefined ? "" : `,"peer":{${textOf(known)}}`
   return `"time":"${isoMs(at)}","event":"${event}",${textOf(facts)}${peerText}`
 }

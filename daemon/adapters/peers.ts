@@ -1,7 +1,7 @@
 /** Whose process is at the other end of a connection, looked up once a connection. Linux tells; elsewhere nobody does. */
 import type { Connection, Peer, Peers } from "../core/ports.ts"
 import { inetDiag, isNonBlocking } from "./inet-diag.ts"
-import { processes, type FindProcess } from "./processes.ts"
+import { processes, type FindProcess, type FoundProcess } from "./processes.ts"
 import type { FindOwner, SocketOwner } from "./socket-owner.ts"
 import { tcpTable } from "./tcp-table.ts"
 
@@ -11,7 +11,7 @@ type Found = SocketOwner | undefined
 interface Known {
   readonly owner: Found | Promise<Found>
   isAllowed: boolean | undefined
-  peer: Promise<Peer> | undefined
+  peer: Peer | Promise<Peer> | undefined
 }
 
 export interface PeersOptions {
@@ -25,6 +25,8 @@ export interface PeersOptions {
   readonly findProcess?: FindProcess
 }
 
+const nobody: Peer = {}
+
 export function peers({
   allowUids,
   platform = process.platform,
@@ -35,23 +37,38 @@ export function peers({
 }: PeersOptions): Peers {
   const isLinux = platform === "linux"
   const allowed = new Set([...allowUids, ...(ownUid === undefined ? [] : [ownUid])])
-  const known = new WeakMap<Connection, Known>()
+  // With the connection itself: a WeakMap of all of them costs a crowd a twentieth of its time.
+  const field = Symbol("known")
+  const unfound = new Map<number, Peer>()
+  const found = new WeakMap<FoundProcess, Peer>()
 
   function knownOf(connection: Connection): Known {
-    const before = known.get(connection)
-    if (before !== undefined) return before
-    const now: Known = { owner: isLinux ? findOwner(connection) : undefined, isAllowed: undefined, peer: undefined }
-    known.set(connection, now)
-    return now
+    const kept: Connection & { [field]?: Known } = connection
+    return (kept[field] ??= {
+      owner: isLinux ? findOwner(connection) : undefined,
+      isAllowed: undefined,
+      peer: undefined,
+    })
   }
 
-  async function peerOf(asked: Found | Promise<Found>): Promise<Peer> {
-    const socket = asked instanceof Promise ? await asked : asked
-    if (socket === undefined) return {}
-    const { uid, inode } = socket
+  function peerOf(owner: Found | Promise<Found>, connection: Connection): Peer | Promise<Peer> {
+    if (owner instanceof Promise) return owner.then(async (socket) => await peerOf(socket, connection))
+    if (owner === undefined) return nobody
+    const { uid, inode } = owner
     // What another user's process holds is not shown to us.
     const isShown = uid === ownUid || ownUid === 0
-    return { uid, ...(isShown ? await findProcess(inode) : undefined) }
+    const process = isShown ? findProcess(inode, connection) : undefined
+    return process instanceof Promise ? process.then((each) => peerWith(uid, each)) : peerWith(uid, process)
+  }
+
+  /** The same object for the same peer: the audit trail writes each out once. */
+  function peerWith(uid: number, process: FoundProcess | undefined): Peer {
+    const known = process === undefined ? unfound.get(uid) : found.get(process)
+    if (known?.uid === uid) return known
+    const peer: Peer = { uid, ...process }
+    if (process === undefined) unfound.set(uid, peer)
+    else found.set(process, peer)
+    return peer
   }
 
   function verdict(socket: Found): boolean {
@@ -77,7 +94,11 @@ export function peers({
     },
     who(connection) {
       const about = knownOf(connection)
-      return (about.peer ??= peerOf(about.owner))
+      if (about.peer !== undefined) return about.peer
+      const peer = peerOf(about.owner, connection)
+      // In a crowd nobody may have looked: with the next request somebody does.
+      if (peer instanceof Promise || peer.pid !== undefined) about.peer = peer
+      return peer
     },
   }
 }

@@ -1,5 +1,5 @@
 /** Which process holds a socket, by Linux's /proc. Only one's own processes show what they hold; root sees all. */
-import { lstatSync, readlinkSync } from "node:fs"
+import { readlinkSync } from "node:fs"
 import { readdir } from "node:fs/promises"
 import { setTimeout } from "node:timers/promises"
 
@@ -9,27 +9,44 @@ export interface FoundProcess {
   readonly directory?: string
 }
 
-export type FindProcess = (inode: string) => Promise<FoundProcess | undefined>
+/**
+ * At once where it is the last caller again; and undefined at once in a crowd of callers that are gone before anybody looks:
+ * of one that stays it can be asked again. One that has `destroyed` its connection is not waited for.
+ */
+export type FindProcess = (
+  inode: string,
+  connection?: { readonly destroyed?: boolean | undefined },
+) => FoundProcess | undefined | Promise<FoundProcess | undefined>
 
-type Answer = (found: FoundProcess | undefined) => void
-type Sought = Map<string, Answer[]>
+interface Seeker {
+  readonly connection: Parameters<FindProcess>[1]
+  readonly answer: (found: FoundProcess | undefined) => void
+}
+type Sought = Map<string, Seeker[]>
 
 interface Stage {
   waiting: Sought
   isLooking: boolean
+  isResting: boolean
 }
 
 /** Links read in one go, before the daemon's other work has its turn. */
 const slice = 64
 /** Whoever has asked asks again, mostly: so many processes are looked at before all others. */
-const remembered = 4
-/** So many times as long as somebody was looked for in vain nobody is looked for: a tenth of the time is enough for it. */
-const restFactor = 9
+const mostRecent = 4
+/** So many times as long as somebody was looked for in vain nobody is looked for: a twentieth of the time is enough for it. */
+const restFactor = 19
 /** But no longer: the lines of the audit trail wait for it, and not without end. */
 const longestRestMs = 250
 
+/** So many callers are passed over at most before the next guess. */
+const longestPass = 63
+
+/** So many wait for the end of a rest. */
+const mostWaiting = 64
+
 interface Caller {
-  readonly pid: number
+  readonly found: FoundProcess
   /** Where it held its last two, the older one first: who opens before it closes goes from one to the other and back. */
   readonly fds: readonly string[]
 }
@@ -42,10 +59,12 @@ async function restFor(ms: number): Promise<void> {
 export function processes(proc = "/proc", rest: (ms: number) => Promise<void> = restFor): FindProcess {
   /** Who is looked for among the last callers, and then among all. */
   const stages: Record<"recent" | "all", Stage> = {
-    recent: { waiting: new Map(), isLooking: false },
-    all: { waiting: new Map(), isLooking: false },
+    recent: { waiting: new Map(), isLooking: false, isResting: false },
+    all: { waiting: new Map(), isLooking: false, isResting: false },
   }
   let recent: readonly Caller[] = []
+  /** Each guess in vain doubles how many callers are passed over before the next: in a crowd hardly one is right. */
+  const guesses = { passing: 0, passed: 0 }
 
   /** One look at a time, for all who have come since the last one began. */
   async function oneAtATime(stage: Stage, look: (sought: Sought) => Promise<void>): Promise<void> {
@@ -57,22 +76,27 @@ export function processes(proc = "/proc", rest: (ms: number) => Promise<void> = 
       const began = performance.now()
       await look(sought)
       // Callers that come and go at once are never found, and could keep us looking.
-      if (sought.size > 0) await rest(restMs(performance.now() - began))
+      if (sought.size > 0) {
+        stage.isResting = true
+        await rest(restMs(performance.now() - began))
+        stage.isResting = false
+        dropGone(stage)
+      }
     }
     stage.isLooking = false
   }
 
   async function lookAmongRecent(): Promise<void> {
     await oneAtATime(stages.recent, async (sought) => {
-      for (const { pid } of recent) await lookAt(pid, sought)
-      for (const [link, answers] of sought) for (const answer of answers) seekAmongAll(link, answer)
+      for (const { found } of recent) await lookAt(found.pid, sought)
+      for (const [link, seekers] of sought) for (const seeker of seekers) seekAmongAll(link, seeker)
     })
   }
 
   async function lookAmongAll(): Promise<void> {
     await oneAtATime(stages.all, async (sought) => {
       await walk(sought).catch(() => undefined)
-      for (const answers of sought.values()) for (const answer of answers) answer(undefined)
+      for (const seekers of sought.values()) for (const { answer } of seekers) answer(undefined)
     })
   }
 
@@ -82,8 +106,8 @@ export function processes(proc = "/proc", rest: (ms: number) => Promise<void> = 
     for (const pid of pids.toSorted((a, b) => b - a)) await lookAt(pid, sought)
   }
 
-  function seekAmongAll(link: string, answer: Answer): void {
-    wait(stages.all, link, answer)
+  function seekAmongAll(link: string, seeker: Seeker): void {
+    wait(stages.all, link, seeker)
     void lookAmongAll()
   }
 
@@ -102,49 +126,75 @@ export function processes(proc = "/proc", rest: (ms: number) => Promise<void> = 
   }
 
   function seek(pid: number, fd: string, sought: Sought): void {
-    const folder = `${proc}/${pid}`
-    const link = linkOf(`${folder}/fd/${fd}`)
-    const answers = link === undefined ? undefined : sought.get(link)
-    if (link === undefined || answers === undefined) return
+    const link = linkOf(`${proc}/${pid}/fd/${fd}`)
+    const seekers = link === undefined ? undefined : sought.get(link)
+    if (link === undefined || seekers === undefined) return
     sought.delete(link)
-    remember(pid, fd)
-    const found = describe(pid, folder)
-    for (const answer of answers) answer(found)
+    const found = remembered(pid, fd)
+    for (const { answer } of seekers) answer(found)
   }
 
   function forget(pid: number): void {
-    recent = recent.filter((each) => each.pid !== pid)
+    recent = recent.filter(({ found }) => found.pid !== pid)
   }
 
-  function remember(pid: number, fd: string): void {
-    const before = recent.find((each) => each.pid === pid)?.fds.filter((each) => each !== fd) ?? []
-    recent = [{ pid, fds: [...before.slice(-1), fd] }, ...recent.filter((each) => each.pid !== pid)].slice(
-      0,
-      remembered,
-    )
+  /** The caller that has a socket at this descriptor; the same object as long as it is the same. */
+  function remembered(pid: number, fd: string): FoundProcess {
+    const before = recent.find(({ found }) => found.pid === pid)
+    const now = describe(pid, `${proc}/${pid}`)
+    const found = before !== undefined && isSame(before.found, now) ? before.found : now
+    const fds = [...(before?.fds.filter((each) => each !== fd).slice(-1) ?? []), fd]
+    recent = [{ found, fds }, ...recent.filter((each) => each !== before)].slice(0, mostRecent)
+    return found
   }
 
-  return async (inode) => {
-    const link = `socket:[${inode}]`
-    // Before anybody waits, and so before the caller has its answer: it may be gone a moment later. Of the last caller
-    // only.
+  /**
+   * Before anybody waits, and so before the caller has its answer: it may be gone a moment later. Of the last caller only,
+   * and only while that is mostly right.
+   */
+  function guessed(link: string): FoundProcess | undefined {
     const [last] = recent
-    const fd = last?.fds.find(
-      (place) => isThere(`${proc}/${last.pid}/fd/${place}`) && linkOf(`${proc}/${last.pid}/fd/${place}`) === link,
-    )
-    if (last !== undefined && fd !== undefined) {
-      remember(last.pid, fd)
-      return describe(last.pid, `${proc}/${last.pid}`)
+    if (last === undefined) return undefined
+    if (guesses.passed < guesses.passing) {
+      guesses.passed += 1
+      return undefined
     }
-    return await new Promise((resolve) => {
-      wait(stages.recent, link, resolve)
+    const { pid } = last.found
+    const fd = last.fds.find((at) => linkOf(`${proc}/${pid}/fd/${at}`) === link)
+    guesses.passed = 0
+    guesses.passing = fd === undefined ? Math.min(guesses.passing * 2 + 1, longestPass) : 0
+    return fd === undefined ? undefined : remembered(pid, fd)
+  }
+
+  return (inode, connection) => {
+    const link = `socket:[${inode}]`
+    const guess = guessed(link)
+    const { waiting, isResting } = stages.recent
+    if (guess !== undefined || (isResting && waiting.size >= mostWaiting)) return guess
+    return new Promise((answer) => {
+      wait(stages.recent, link, { connection, answer })
       void lookAmongRecent()
     })
   }
 }
 
-function wait({ waiting }: Stage, link: string, answer: Answer): void {
-  waiting.set(link, [...(waiting.get(link) ?? []), answer])
+function isSame(one: FoundProcess, other: FoundProcess): boolean {
+  return one.executable === other.executable && one.directory === other.directory
+}
+
+function wait({ waiting }: Stage, link: string, seeker: Seeker): void {
+  const others = waiting.get(link)
+  if (others === undefined) waiting.set(link, [seeker])
+  else others.push(seeker)
+}
+
+/** Who has closed its connection meanwhile holds its socket no more. */
+function dropGone({ waiting }: Stage): void {
+  for (const [link, seekers] of waiting) {
+    if (!seekers.every(({ connection }) => connection?.destroyed === true)) continue
+    waiting.delete(link)
+    for (const { answer } of seekers) answer(undefined)
+  }
 }
 
 function restMs(lookedMs: number): number {
@@ -157,15 +207,6 @@ function linkOf(path: string): string | undefined {
     return readlinkSync(path)
   } catch {
     return undefined
-  }
-}
-
-/** An error with its stack costs ten times what a link does. */
-function isThere(path: string): boolean {
-  try {
-    return lstatSync(path, { throwIfNoEntry: false }) !== undefined
-  } catch {
-    return false
   }
 }
 

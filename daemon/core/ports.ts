@@ -180,6 +180,8 @@ export interface Connection {
   readonly remotePort?: number | undefined
   readonly localAddress?: string | undefined
   readonly localPort?: number | undefined
+  /** Whether it is over. */
+  readonly destroyed?: boolean | undefined
 }
 
 /** The process at the other end, as far as the machine tells. */
@@ -196,8 +198,8 @@ export interface Peers {
   mayAsk(connection: Connection): boolean | Promise<boolean>
   /** Whether its user is the daemon's own. True where the machine cannot tell. */
   isOurs(connection: Connection): Promise<boolean>
-  /** Never rejects; holds what could be found out. */
-  who(connection: Connection): Promise<Peer>
+  /** Never rejects; holds what could be found out. At once where that is known already. */
+  who(connection: Connection): Peer | Promise<Peer>
 }
 
 export interface Log {

@@ -50,7 +50,7 @@ describe(processes.name, () => {
     const find = processes(folder)
     const inodes = [...owners.keys()]
 
-    const first = await Promise.all(inodes.map(find))
+    const first = await Promise.all(inodes.map(async (inode) => await find(inode)))
     const again: unknown[] = []
     for (const inode of inodes.slice(-10)) again.push(await find(inode))
     remove()
@@ -90,13 +90,63 @@ describe(processes.name, () => {
     hold(700, 5, "2")
     hold(700, 6, "3")
     const settled = vi.fn<() => void>()
-    const waiting = [find("2"), find("3")]
+    const waiting = ["2", "3"].map(async (inode) => await find(inode))
     for (const each of waiting) void each.then(settled)
     for (let turns = 0; turns < 20; turns += 1) await new Promise(setImmediate)
     expect(settled).not.toHaveBeenCalled()
     for (const { end } of rests.splice(0)) end()
 
     expect(await Promise.all(waiting)).toEqual([process(700), process(700)])
+  })
+
+  it("looks for nobody who has closed its connection while it rested", async () => {
+    const { folder, hold, remove } = proc({ 700: {} })
+    onTestFinished(remove)
+    const rests: (() => void)[] = []
+    const find = processes(folder, () => new Promise((end) => rests.push(end)))
+    expect(await find("1")).toBeUndefined()
+    await new Promise(setImmediate)
+    hold(700, 5, "2")
+    hold(700, 6, "3")
+    const gone = { destroyed: false }
+    const waiting = (["2", "3"] as const).map(async (inode) => await find(inode, inode === "2" ? gone : undefined))
+
+    gone.destroyed = true
+    for (const end of rests.splice(0)) end()
+
+    expect(await Promise.all(waiting)).toEqual([undefined, process(700)])
+  })
+
+  it("keeps no crowd waiting: of those who come while it rests, only so many are looked for", async () => {
+    const { folder, remove } = proc({ 700: {} })
+    onTestFinished(remove)
+    const find = processes(folder, () => new Promise(() => undefined))
+    expect(await find("1")).toBeUndefined()
+    await new Promise(setImmediate)
+
+    const answers = Array.from({ length: 1_000 }, (_, i) => find(String(9_000 + i)))
+
+    expect(answers.filter((each) => each instanceof Promise)).toHaveLength(64)
+    expect(answers.filter((each) => each === undefined)).toHaveLength(936)
+  })
+
+  it("guesses ever less often while it guesses wrong, and at each caller again once it is right", async () => {
+    const { folder, hold, letGo, remove } = proc({ 700: { 5: "1" } })
+    onTestFinished(remove)
+    const find = processes(folder, async () => undefined)
+    expect(await find("1")).toEqual(process(700))
+    await new Promise(setImmediate)
+    // Never there, each: it is a guess's luck that is asked for.
+    for (let i = 0; i < 200; i += 1) void find(String(9_000 + i))
+    letGo(700, 5)
+    hold(700, 5, "2")
+
+    let inVain = 0
+    while (find("2") instanceof Promise) inVain += 1
+    expect(inVain).toBeGreaterThan(8)
+    expect(inVain).toBeLessThan(64)
+    expect(find("2")).toEqual(process(700))
+    expect(find("2")).toBe(find("2"))
   })
 
   it("keeps a daemon from ending before those who wait are looked for", () => {
