@@ -1,7 +1,8 @@
 /** Doors that may be open (a service manager opened them) before anything is behind them: whoever comes early waits. */
 import type { Server } from "node:http"
 import type { CredentialsApp } from "./http/credentials-app.ts"
-import { controlServer, credentialsServer, type Handle, type MayAsk, type OnRefused } from "./http/servers.ts"
+import type { OnRefused } from "./http/loopback-server.ts"
+import { controlServer, credentialsServer, type Handle, type MayAsk } from "./http/servers.ts"
 
 export interface Entrance<App> {
   /** A server for one more socket. */
@@ -31,8 +32,8 @@ export function credentialsEntrance(): Entrance<Credentials> {
       credentialsServer(
         // Without a promise once it is there: this is the path of every request.
         (request) => behind.now()?.app(request) ?? behind.come().then(async ({ app }) => await app(request)),
-        (error, socket) => behind.now()?.onRefused(error, socket),
-        async (socket) => await (await behind.come()).mayAsk(socket),
+        (error, from) => behind.now()?.onRefused(error, from),
+        async (from) => await (await behind.come()).mayAsk(from),
       ),
     lead: behind.set,
   }

@@ -143,7 +143,7 @@ export async function start({
   })
   entrances.credentials.lead({
     app,
-    onRefused: (error, socket) => audit.record("refused", { outcome: codeOf(error), via: "endpoint" }, socket),
+    onRefused: (error, from) => audit.record("refused", { outcome: codeOf(error), via: "endpoint" }, from),
     mayAsk: peers.mayAsk,
   })
 

@@ -31,7 +31,7 @@ export interface CredentialsAppOptions {
   readonly log: Log
 }
 
-export type Request = RequestHead & Pick<IncomingMessage, "method"> & { readonly socket: Connection }
+export type Request = RequestHead & Pick<IncomingMessage, "method"> & { readonly from: Connection }
 
 /** Never throws, never rejects. */
 export type CredentialsApp = (request: Request) => Answer | Promise<Answer>
@@ -66,7 +66,7 @@ export function credentialsApp({
 
   /** Without a promise where all is at hand: most answers are, and a chain of promises costs a third of one. */
   function credentials(profile: string, request: Request, authorization?: string): Answer | Promise<Answer> {
-    const { socket: from } = request
+    const { from } = request
     let asked: Asked | undefined
     try {
       const lease = leases.verify(authorization)
@@ -86,11 +86,11 @@ export function credentialsApp({
       if (!leases.isGood(lease)) throw tokenRejected()
       return handOut(held, request, lease, asked)
     } catch (error) {
-      return refused(error, request.socket, asked)
+      return refused(error, request.from, asked)
     }
   }
 
-  function handOut(held: Served, { method, socket: from }: Request, lease: Lease, asked: Asked): Answer {
+  function handOut(held: Served, { method, from }: Request, lease: Lease, asked: Asked): Answer {
     const { answered, audited } = handedOut(held, lease, asked)
     if (method === "GET") audit.record("served", audited, from)
     log.debug("credentials_served", () => facts(asked.profile, lease, held))
@@ -107,7 +107,7 @@ export function credentialsApp({
       if (path === "/healthz") return healthy
       return credentials(profileIn(path, isProfile), request, authorization)
     } catch (error) {
-      return refused(error, request.socket)
+      return refused(error, request.from)
     }
   }
 }

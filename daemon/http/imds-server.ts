@@ -5,7 +5,8 @@ import type { Socket } from "node:net"
 import { peerRejected } from "../core/errors.ts"
 import { silentRefusal } from "./answer.ts"
 import { guard } from "./guards.ts"
-import { loopbackServer, write, type OnRefused } from "./servers.ts"
+import { write } from "./bounds.ts"
+import { loopbackServer, type OnRefused } from "./loopback-server.ts"
 
 const idleStrangerMs = 50
 
@@ -51,5 +52,5 @@ export function imdsServer(
     }
     void admit(request, response)
   }
-  return loopbackServer(silentRefusal, onRefused, handle, (socket) => void closeUnlessAllowed(socket))
+  return loopbackServer({ word: silentRefusal, onRefused, handle, onOpen: (socket) => void closeUnlessAllowed(socket) })
 }

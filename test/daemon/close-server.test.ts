@@ -5,14 +5,15 @@ import { describe, expect, it, onTestFinished } from "vitest"
 import { listenOnPort } from "../../daemon/adapters/listen.ts"
 import { closeServer } from "../../daemon/close-server.ts"
 import { answer, refusal, type Answer } from "../../daemon/http/answer.ts"
-import { loopbackServer, write } from "../../daemon/http/servers.ts"
+import { write } from "../../daemon/http/bounds.ts"
+import { loopbackServer } from "../../daemon/http/loopback-server.ts"
 
 async function setup(answered: () => Promise<Answer>) {
-  const server = loopbackServer(
-    refusal,
-    () => undefined,
-    (_, response) => void answered().then((each) => write(response, each)),
-  )
+  const server = loopbackServer({
+    word: refusal,
+    onRefused: () => undefined,
+    handle: (_, response) => void answered().then((each) => write(response, each)),
+  })
   const port = await listenOnPort(server, 0)
   onTestFinished(() => server.closeAllConnections())
   /** Stays open at its end, whatever the server does. */

@@ -34,7 +34,7 @@ async function setup({ mayAsk = (): boolean | Promise<boolean> => true, profiles
 
 /** As node shows it: nothing decoded. */
 function requestFor(method: string, url: string, headers: Readonly<Record<string, string>>): Request {
-  return { method, url, httpVersion: "1.1", rawHeaders: Object.entries(headers).flat(), socket: {} }
+  return { method, url, httpVersion: "1.1", rawHeaders: Object.entries(headers).flat(), from: {} }
 }
 
 function responseOf(method: string, { status, headers, body }: Answer): Response {
