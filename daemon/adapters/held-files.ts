@@ -1,58 +1,55 @@
 /**
  * An upgrade in place takes the daemon's files from under it while it runs. Those that it reads only when first needed are
- * therefore opened while they are there: a removed file lives on for whoever has it open. Descriptors rather than bytes,
- * which would be 2 MB more of memory for files that most days nobody reads all of.
+ * therefore opened while they are there: a removed file lives on for whoever has it open. Descriptors, not bytes: these
+ * would be 2 MiB more in memory, for good.
  */
 import { closeSync, constants, fstatSync, openSync, readdirSync, readSync } from "node:fs"
 import { createRequire } from "node:module"
 import { join } from "node:path"
 
-export interface HeldFilesOptions {
-  /** Of CommonJS modules that name each other by `./NAME.js`, as the build makes them. */
+export interface HoldOptions {
+  /** Of CommonJS modules that ask for each other by `./NAME.js`, as the build makes them. */
   readonly folder: string
   /** Hears of each file that was read from what is held. */
-  readonly onRead?: () => void
+  readonly onRead: () => void
 }
 
-/** Not in Node's types: what a reader of modules hands their text to. */
+/** Not in Node's types: where a module's text goes, whoever has read it. */
 interface Compiler {
   _compile?(text: string, path: string): unknown
 }
 
-/** Opens the folder's modules that are not read yet; whoever requires one later is served from it. Gives how many. */
-export function holdFiles({ folder, onRead }: HeldFilesOptions): number {
+/** Opens the folder's modules that were not read yet; who asks for one later is given what is held. */
+export function holdFiles({ folder, onRead }: HoldOptions): void {
   const require = createRequire(join(folder, "any.js"))
   const held = new Map<string, number>()
   for (const name of modulesIn(folder)) {
     const path = join(folder, name)
     if (require.cache[path] !== undefined) continue
     try {
-      const descriptor = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW)
-      held.set(path, descriptor)
-      // Node remembers where a name has led, and does not ask the disk again.
+      held.set(path, openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW))
+      // Node remembers where a name has led, and does not look for the file again.
       require.resolve(`./${name}`)
     } catch {
-      // It is read from the disk when its time comes, or it is said then that it cannot be.
+      // It may be readable when its time comes; if not, it is said then.
     }
   }
-  // Deprecated for other kinds of files; its successor, `registerHooks`, came with Node 22.15.
-  // oxlint-disable-next-line typescript/no-deprecated
+  // Node's newer way, `registerHooks`, came with 22.15.
   const { extensions } = require
-  const fromDisk = extensions[".js"]
+  const readFromDisk = extensions[".js"]
   extensions[".js"] = (module, path) => {
+    const { _compile: compile }: NodeJS.Module & Compiler = module
     const descriptor = held.get(path)
-    const compiler: NodeJS.Module & Compiler = module
-    if (descriptor === undefined || compiler._compile === undefined) {
-      fromDisk?.(module, path)
+    if (descriptor === undefined || compile === undefined) {
+      readFromDisk?.(module, path)
       return
     }
-    compiler._compile(textOf(descriptor), path)
-    // Only now: one that failed is tried again.
+    compile.call(module, textOf(descriptor), path)
+    // Not before: one that could not be compiled is asked for again.
     held.delete(path)
     closeSync(descriptor)
-    onRead?.()
+    onRead()
   }
-  return held.size
 }
 
 function modulesIn(folder: string): string[] {
@@ -64,7 +61,7 @@ function modulesIn(folder: string): string[] {
   }
 }
 
-/** From its first byte: `readFileSync` goes on where the last reading ended. */
+/** From its first byte, however often: `readFileSync` goes on where the last reading ended. */
 function textOf(descriptor: number): string {
   const bytes = Buffer.alloc(fstatSync(descriptor).size)
   readSync(descriptor, bytes, 0, bytes.length, 0)
