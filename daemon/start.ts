@@ -154,8 +154,8 @@ export async function start({
   const { openImds } = await import("./imds.ts")
   if (isSupervised) {
     watchEventLoop({ prefix: isJournal(2, env) ? "<2>" : "" })
-    // An upgrade takes files from under a daemon that runs. What is read with the first need stays so: it is a fifth of
-    // the memory.
+    // An upgrade takes files from under a daemon that runs. Those that wait for their first need are held, not read: that
+    // would be 8 MiB.
     holdFiles({ folder: builtFolder(), onRead: keepCompiled })
     keepCompiled()
   }
