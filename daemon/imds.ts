@@ -43,7 +43,7 @@ interface Open {
 }
 
 /** Read with the first port: a router and web Requests, which a daemon without metadata does without. */
-export async function imdsDoor(): Promise<typeof appFile & typeof serverFile> {
+async function imdsDoor(): Promise<typeof appFile & typeof serverFile> {
   const [app, server] = await Promise.all([import("./http/imds-app.ts"), import("./http/imds-server.ts")])
   return { ...app, ...server }
 }

@@ -7,6 +7,7 @@ import { awsConfig, awsFilesFrom } from "./adapters/aws-config.ts"
 import { breathe, systemClock } from "./adapters/clock.ts"
 import { errnoCode } from "./adapters/errno.ts"
 import { keepCompiled } from "./adapters/compiled.ts"
+import { holdFiles } from "./adapters/held-files.ts"
 import type { Inherited } from "./adapters/inherited.ts"
 import type { Helper } from "./adapters/keychain-process.ts"
 import { leaseFiles } from "./adapters/lease-files.ts"
@@ -23,6 +24,7 @@ import { notifier } from "./adapters/notifier.ts"
 import { watchEventLoop } from "./adapters/watchdog.ts"
 import { imdsPorts } from "./adapters/imds-ports.ts"
 import { endpointFileOf } from "./control/environment.ts"
+import { builtFolder } from "./built.ts"
 import { createHolds } from "./control/exec.ts"
 import type { ControlOptions } from "./control/options.ts"
 import { accessOf } from "./core/access.ts"
@@ -149,14 +151,13 @@ export async function start({
 
   // Credentials are served from here on: what they do without is read behind the first answers.
   await new Promise((resolve) => setTimeout(resolve, firstAnswersMs))
-  const { openImds, imdsDoor } = await import("./imds.ts")
+  const { openImds } = await import("./imds.ts")
   if (isSupervised) {
     watchEventLoop({ prefix: isJournal(2, env) ? "<2>" : "" })
-    // An upgrade takes these files from under a daemon that runs. One that was started by hand reads them when it has to:
-    // they are a third of its memory.
-    void Promise.all([http(), import("@aws-sdk/client-sts"), controlFiles(), imdsDoor()])
-      .then(keepCompiled)
-      .catch(() => undefined)
+    // An upgrade takes files from under a daemon that runs. Those that wait for their first need are held, not read: that
+    // would be 8 MiB.
+    holdFiles({ folder: builtFolder(), onRead: keepCompiled })
+    keepCompiled()
   }
   const imds = await openImds({
     broker,

@@ -32,9 +32,14 @@ export function useCompiled(state: string): void {
   cache.enableCompileCache(join(folder, version))
 }
 
-/** Writes down what was compiled by now; Node does so by itself only at an end with grace. */
+/** Until a burst of reading is over, and its answer out. */
+const calmMs = 1_000
+let keeping: NodeJS.Timeout | undefined
+
+/** Writes down, in a moment, what was compiled by then; Node does so by itself only at an end with grace. */
 export function keepCompiled(): void {
-  cache.flushCompileCache?.()
+  clearTimeout(keeping)
+  keeping = setTimeout(() => cache.flushCompileCache?.(), calmMs).unref()
 }
 
 function isOursAlone(folder: string): boolean {

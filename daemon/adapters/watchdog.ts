@@ -3,6 +3,7 @@
  * counter that the loop moves. In the process rather than by `WatchdogSec=`: Node cannot speak systemd's notify protocol
  * without a child process for each beat, and launchd has no such thing.
  */
+import { readFileSync } from "node:fs"
 import { Worker } from "node:worker_threads"
 import { builtFile } from "../built.ts"
 
@@ -26,7 +27,9 @@ export function watchEventLoop(options: Partial<WatchdogOptions> = {}): void {
   const counter = new Int32Array(beats)
   const workerData: WatchdogData = { ...defaults, ...options, beats }
   setInterval(() => Atomics.add(counter, 0, 1), workerData.everyMs / 2).unref()
-  new Worker(builtFile("watchdog-thread.js"), {
+  // Its text, read here: a thread that found its file gone, an upgrade later, would end the daemon.
+  new Worker(readFileSync(builtFile("watchdog-thread.js"), "utf8"), {
+    eval: true,
     workerData,
     resourceLimits: { maxOldGenerationSizeMb: 8, maxYoungGenerationSizeMb: 1 },
   }).unref()

@@ -40,7 +40,7 @@ export interface InstallOptions {
   readonly env?: Readonly<Record<string, string>>
   /** As the service has it: the kernel is asked for one connection, not for its table. */
   readonly hasInetDiag?: boolean
-  /** With what the service reads at its start, since an upgrade may take the files away: the SDK, and the router. */
+  /** With the watchdog's thread, and with what it has not read yet held open, since an upgrade may take the files away. */
   readonly isSupervised?: boolean
 }
 

@@ -96,7 +96,8 @@ async function memoryOfService({ daemon }: Installation, start: Start): Promise<
   const { bare } = await start()
   const bareRest = await restingMiB(bare.process)
   const what = "memory at rest, signed out, the service"
-  return [rowOf({ what, unit: "MiB" }, [[daemonRest, bareRest]], (mebibytes) => mebibytes)]
+  const target = { of: "ratio", most: 1.4 } as const
+  return [rowOf({ what, unit: "MiB", target }, [[daemonRest, bareRest]], (mebibytes) => mebibytes)]
 }
 
 /** Nobody has opened one: a new connection's user stands in the kernel's table only. */
