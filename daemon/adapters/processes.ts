@@ -28,6 +28,9 @@ interface Stage {
   waiting: Sought
   isLooking: boolean
   isResting: boolean
+  /** For how long, and until when, it has rested last. */
+  restedMs: number
+  restedUntil: number
 }
 
 /** Links read in one go, before the daemon's other work has its turn. */
@@ -59,8 +62,8 @@ async function restFor(ms: number): Promise<void> {
 export function processes(proc = "/proc", rest: (ms: number) => Promise<void> = restFor): FindProcess {
   /** Who is looked for among the last callers, and then among all. */
   const stages: Record<"recent" | "all", Stage> = {
-    recent: { waiting: new Map(), isLooking: false, isResting: false },
-    all: { waiting: new Map(), isLooking: false, isResting: false },
+    recent: { waiting: new Map(), isLooking: false, isResting: false, restedMs: 0, restedUntil: 0 },
+    all: { waiting: new Map(), isLooking: false, isResting: false, restedMs: 0, restedUntil: 0 },
   }
   let recent: readonly Caller[] = []
   /** Each guess in vain doubles how many callers are passed over before the next: in a crowd hardly one is right. */
@@ -72,14 +75,19 @@ export function processes(proc = "/proc", rest: (ms: number) => Promise<void> = 
     stage.isLooking = true
     while (stage.waiting.size > 0) {
       const sought = stage.waiting
+      const { size } = sought
       stage.waiting = new Map()
       const began = performance.now()
       await look(sought)
+      const isInVain = sought.size === size && began - stage.restedUntil < longestRestMs
+      if (!isInVain) stage.restedMs = 0
       // Callers that come and go at once are never found, and could keep us looking.
       if (sought.size > 0) {
+        stage.restedMs = restMs(performance.now() - began, stage.restedMs)
         stage.isResting = true
-        await rest(restMs(performance.now() - began))
+        await rest(stage.restedMs)
         stage.isResting = false
+        stage.restedUntil = performance.now()
         dropGone(stage)
       }
     }
@@ -197,8 +205,9 @@ function dropGone({ waiting }: Stage): void {
   }
 }
 
-function restMs(lookedMs: number): number {
-  return Math.min(lookedMs * restFactor, longestRestMs)
+/** Longer each time that nobody at all was found. */
+function restMs(lookedMs: number, restedMs: number): number {
+  return Math.min(Math.max(lookedMs * restFactor, restedMs * 2), longestRestMs)
 }
 
 /** At once and not on a thread: one link costs 2 µs, and handing it over 20. */

@@ -35,7 +35,8 @@ export function loopbackServer({ word, onRefused, handle, plain, onOpen }: Loopb
   const late = new Set<Duplex>()
   /** Where an answer has still to come. */
   const answering = new Set<Duplex>()
-  const server = createServer(bounds, (request, response) => {
+  // An answer to a plain request is one piece, which nothing delays: for those it would be a system call for nothing.
+  const server = createServer({ ...bounds, noDelay: plain === undefined }, (request, response) => {
     const { socket } = request
     if (late.size > 0) late.delete(socket)
     // Stopping: what comes on a kept connection is answered, and the caller told to come back on a new one.
@@ -58,6 +59,7 @@ export function loopbackServer({ word, onRefused, handle, plain, onOpen }: Loopb
   // Node's own listener gives a connection to its parser: at once, or when there is something that only that can read.
   const parsers = server.listeners("connection")
   function parse(socket: Socket): void {
+    if (plain !== undefined) socket.setNoDelay(true)
     for (const each of parsers) each.call(server, socket)
   }
   const begin = plain === undefined ? undefined : beginPlain(plain)

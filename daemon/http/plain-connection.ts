@@ -8,7 +8,7 @@ import type { Answer } from "./answer.ts"
 import { plainRequest, type PlainRequest } from "./plain-request.ts"
 
 export interface PlainOptions {
-  readonly ask: (request: PlainRequest & { readonly from: Connection }) => Answer | Promise<Answer>
+  readonly ask: (request: Omit<PlainRequest, "isLast"> & { readonly from: Connection }) => Answer | Promise<Answer>
   /** Head and body as they go over the wire. */
   readonly bytesOf: (answer: Answer, isLast: boolean) => Buffer | string
   /** Whether each answer is to be the last of its connection. */
@@ -42,7 +42,8 @@ export function plainConnections(options: PlainOptions): (socket: Socket, from: 
         leave(bytes)
         return
       }
-      const answered = ask(Object.assign(request, { from }))
+      const { method, url, httpVersion, rawHeaders } = request
+      const answered = ask({ method, url, httpVersion, rawHeaders, from })
       if (answered instanceof Promise) void wait(request, answered)
       else write(request, answered)
     }

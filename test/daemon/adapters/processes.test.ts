@@ -99,6 +99,26 @@ describe(processes.name, () => {
     expect(await Promise.all(waiting)).toEqual([process(700), process(700)])
   })
 
+  it("rests longer each time that it has found nobody, and is quick again when it has found somebody", async () => {
+    const { folder, hold, remove } = proc({ 700: {} })
+    onTestFinished(remove)
+    const rests: number[] = []
+    const find = processes(folder, async (ms) => void rests.push(ms))
+    for (let i = 0; i < 20; i += 1) {
+      await find(`in vain ${i}`)
+      await new Promise(setImmediate)
+    }
+    expect(Math.max(...rests)).toBe(250)
+    rests.length = 0
+
+    hold(700, 5, "2")
+    await find("2")
+    await find("in vain again")
+    await new Promise(setImmediate)
+
+    expect(Math.min(...rests)).toBeLessThan(200)
+  })
+
   it("looks for nobody who has closed its connection while it rested", async () => {
     const { folder, hold, remove } = proc({ 700: {} })
     onTestFinished(remove)
