@@ -8,6 +8,8 @@ import { fc, test } from "@fast-check/vitest"
 import { describe, expect, it, onTestFinished, vi } from "vitest"
 import { listenOnPort } from "../../../daemon/adapters/listen.ts"
 import { peers } from "../../../daemon/adapters/peers.ts"
+import type { FindProcess } from "../../../daemon/adapters/processes.ts"
+import type { FindOwner } from "../../../daemon/adapters/socket-owner.ts"
 import { tcpTable } from "../../../daemon/adapters/tcp-table.ts"
 import { asOtherUser, needsOtherUser, otherUid } from "../../support/other-user.ts"
 
@@ -93,6 +95,19 @@ describe.runIf(process.platform === "linux")(peers.name, () => {
     expect(mayAsk(connection)).toBe(true)
     expect(findOwner).toHaveBeenCalledTimes(1)
     expect(findProcess).toHaveBeenCalledTimes(1)
+  })
+
+  it("looks for a process again where nobody had the time for it, and gives one peer one object", async () => {
+    const process = { pid: 7 }
+    const findProcess = vi.fn<FindProcess>().mockReturnValueOnce(undefined).mockReturnValue(process)
+    const findOwner = vi.fn<FindOwner>().mockReturnValue({ uid: 1000, inode: "1" })
+    const { who } = peers({ allowUids: [], ownUid: 1000, platform: "linux", findOwner, findProcess })
+    const connection = {}
+
+    expect(who(connection)).toEqual({ uid: 1000 })
+    expect(who(connection)).toEqual({ uid: 1000, pid: 7 })
+    expect(who({})).toBe(who(connection))
+    expect(findProcess).toHaveBeenCalledTimes(3)
   })
 
   it("lets nobody in when the table cannot be read", async () => {
