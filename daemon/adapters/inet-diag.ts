@@ -21,7 +21,9 @@ const loopbackDevice = 1
 const [askedId, answeredId] = [headerBytes + 8, headerBytes + 4]
 const at = { sourcePort: 0, targetPort: 2, source: 4, target: 20, device: 36, cookie: 40 } as const
 const lastSequence = 0x7f_ff_ff_ff
-const mapped = Buffer.from("00000000000000000000ffff", "hex")
+const wordBytes = 4
+/** What stands before an IPv4 address where it is written as one of IPv6. */
+const mapped = [0, 0, 0xff_ff]
 
 /** Asks `otherwise` whenever the kernel does not tell. The socket outlives us, and may hold what another was answered. */
 export function inetDiag(fd: number, otherwise: FindOwner, before: number = randomInt(lastSequence)): FindOwner {
@@ -55,7 +57,7 @@ export function inetDiag(fd: number, otherwise: FindOwner, before: number = rand
     if (length < answerBytes || told.getUint32(0, isLittle) < answerBytes) return undefined
     if (told.getUint16(4, isLittle) !== sockDiagByFamily) return undefined
     // Where no connection fits, the kernel takes a socket that listens on the port.
-    if (told.getUint8(headerBytes + 1) === listening || !isAsked(request, answer)) return undefined
+    if (told.getUint8(headerBytes + 1) === listening || !isAsked(asking, told)) return undefined
     const inode = told.getUint32(answeredId + 64, isLittle)
     // A socket that its process has closed has no inode any more, and its uid may read 0.
     return { owner: inode === 0 ? undefined : { uid: told.getUint32(answeredId + 60, isLittle), inode: String(inode) } }
@@ -63,11 +65,12 @@ export function inetDiag(fd: number, otherwise: FindOwner, before: number = rand
 
   return (connection) => {
     const { remoteAddress, remotePort, localAddress, localPort } = connection
-    const [source, target] = [ipv4Bytes(remoteAddress), ipv4Bytes(localAddress)]
+    const source = ipv4Bytes(remoteAddress)
+    const target = ipv4Bytes(localAddress)
     if (source === undefined || target === undefined) return undefined
     // The peer's own socket: its local end is our remote one.
-    request.set(source, askedId + at.source)
-    request.set(target, askedId + at.target)
+    asking.setUint32(askedId + at.source, wordOf(source))
+    asking.setUint32(askedId + at.target, wordOf(target))
     asking.setUint16(askedId + at.sourcePort, remotePort ?? 0)
     asking.setUint16(askedId + at.targetPort, localPort ?? 0)
     const answered = ask()
@@ -88,20 +91,22 @@ export function isNonBlocking(fd: number): boolean {
 /** O_NONBLOCK of every architecture that node has a Linux build for. */
 const oNonBlock = 0o4000
 
-function isAsked(request: Buffer, answer: Buffer): boolean {
-  const isSamePorts = request.compare(answer, answeredId, answeredId + 4, askedId, askedId + 4) === 0
-  return isSamePorts && isSameAddress(at.source, request, answer) && isSameAddress(at.target, request, answer)
+function isAsked(asking: DataView, told: DataView): boolean {
+  const isSamePorts = told.getUint32(answeredId) === asking.getUint32(askedId)
+  return isSamePorts && isSameAddress(at.source, asking, told) && isSameAddress(at.target, asking, told)
 }
 
-function isSameAddress(offset: number, request: Buffer, answer: Buffer): boolean {
-  const [from, to] = [askedId + offset, answeredId + offset]
-  const family = answer[headerBytes]
-  if (family === afInet) return request.compare(answer, to, to + 4, from, from + 4) === 0
-  return (
-    family === afInet6 &&
-    mapped.compare(answer, to, to + mapped.length) === 0 &&
-    request.compare(answer, to + mapped.length, to + mapped.length + 4, from, from + 4) === 0
-  )
+function isSameAddress(offset: number, asking: DataView, told: DataView): boolean {
+  const asked = asking.getUint32(askedId + offset)
+  const answered = answeredId + offset
+  const family = told.getUint8(headerBytes)
+  if (family === afInet) return told.getUint32(answered) === asked
+  const isMapped = mapped.every((word, i) => told.getUint32(answered + i * wordBytes) === word)
+  return family === afInet6 && isMapped && told.getUint32(answered + mapped.length * wordBytes) === asked
+}
+
+function wordOf([a = 0, b = 0, c = 0, d = 0]: readonly number[]): number {
+  return ((a << 24) | (b << 16) | (c << 8) | d) >>> 0
 }
 
 function viewOf({ buffer, byteOffset, length }: Buffer): DataView {
