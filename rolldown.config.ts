@@ -9,6 +9,30 @@ import { defineConfig, type Plugin } from "rolldown"
 
 const clientFolder = join(import.meta.dirname, "client", "/")
 
+/**
+ * Few files: for the light commands one more costs as much as all that they do, and each is looked for along every folder of its path.
+ * A group takes what its modules import, unless one before it has it.
+ */
+const groups = [
+  {
+    name: "common",
+    test: /\/(?:client\/(?:columns|failure|files|output)|daemon\/paths)\.ts$|\/get-east-asian-width\//,
+  },
+  { name: "wire", test: /\/client\/(?:daemon-client|data-plane|exchange|held-lease)\.ts$/ },
+  // What the client has of the daemon's: a little, and with the settings and files of AWS's more.
+  { name: "version", test: /\/daemon\/(?:version|built|commit|no-inspector)\.ts$/ },
+  // The daemon's door is not to wait for the daemon: it starts the keychain's helper first.
+  { name: "main", test: /\/daemon\/main\.ts$/ },
+  { name: "shared", test: /\/daemon\/(?:settings|audit-trail|adapters\/(?:aws-config|port-holder))\.ts$/ },
+  { name: "daemon", test: /\/daemon\/life\.ts$/ },
+  // Read when first needed. The chains by which the SDK looks for credentials by itself are not.
+  { name: "aws", test: /\/daemon\/adapters\/aws-http\.ts$|\/@aws-sdk\/client-sts\// },
+  { name: "control", test: /\/daemon\/(?:http\/control-app|control\/handlers)\.ts$/ },
+  { name: "iam", test: /\/@aws-sdk\/client-iam\// },
+  { name: "imds", test: /\/daemon\/http\/imds-(?:app|server)\.ts$/ },
+  { name: "aws-chains", test: /\/node_modules\/@(?:aws-sdk|smithy)\// },
+]
+
 export default defineConfig({
   input: {
     "client/main": "client/main.ts",
@@ -19,23 +43,15 @@ export default defineConfig({
   external: ["@napi-rs/keyring"],
   // The SDK's ES modules, of which only what is used is taken.
   resolve: { mainFields: ["module", "main"] },
-  plugins: [commonJsFolder(), licences()],
+  plugins: [commonJsFolder(), licences(), oneByteCharacters()],
   output: {
     dir: "dist",
     cleanDir: true,
     format: "cjs",
+    // A tenth of what a start reads and memory holds. Whose work is in it: THIRD-PARTY-LICENSES.
+    comments: false,
     entryFileNames: "[name].js",
-    // For the light commands a file more costs as much as all that they do.
-    codeSplitting: {
-      groups: [
-        {
-          name: "common",
-          test: /\/(?:client\/(?:columns|failure|files|output)|daemon\/paths)\.ts$|\/get-east-asian-width\//,
-          priority: 2,
-        },
-        { name: "wire", test: /\/client\/(?:daemon-client|data-plane|exchange|held-lease)\.ts$/, priority: 1 },
-      ],
-    },
+    codeSplitting: { groups: groups.map((group, i) => ({ ...group, priority: groups.length - i })) },
     // The name changes with what is in it: a daemon that runs never reads a file of another version.
     chunkFileNames: ({ moduleIds }) =>
       `${moduleIds.some((id) => id.startsWith(clientFolder)) ? "client" : "daemon"}/[name]-[hash].js`,
@@ -50,6 +66,20 @@ function commonJsFolder(): Plugin {
       this.emitFile({ type: "asset", fileName: "package.json", source: '{ "type": "commonjs" }\n' })
     },
   }
+}
+
+/** One character beyond Latin-1 makes V8 keep a file's whole text in two bytes for each. Such stand in literals only. */
+function oneByteCharacters(): Plugin {
+  return {
+    name: "one-byte-characters",
+    generateBundle(_, bundle) {
+      for (const file of Object.values(bundle)) if (file.type === "chunk") file.code = escaped(file.code)
+    },
+  }
+}
+
+function escaped(code: string): string {
+  return code.replaceAll(/[^\0-\xff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`)
 }
 
 /** What the authors of the bundled packages ask for: their names and licences beside their code, each text once. */

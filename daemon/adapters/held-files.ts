@@ -4,8 +4,8 @@
  * would be 1.4 MiB more in memory, most of it for good.
  */
 import { closeSync, constants, fstatSync, openSync, readdirSync, readSync } from "node:fs"
-import { createRequire } from "node:module"
-import { join } from "node:path"
+import nodeModule, { createRequire } from "node:module"
+import { join, sep } from "node:path"
 
 export interface HoldOptions {
   /** Of CommonJS modules that ask for each other by `./NAME.js`, as the build makes them. */
@@ -14,7 +14,13 @@ export interface HoldOptions {
   readonly onRead: () => void
 }
 
-/** Not in Node's types: where a module's text goes, whoever has read it. */
+/** Not in Node's types: which file a name means to the module that asks. */
+const resolve = "_resolveFilename"
+interface Resolver {
+  [resolve]?(this: unknown, request: string, parent?: NodeJS.Module, ...others: unknown[]): unknown
+}
+
+/** Neither is this: where a module's text goes, whoever has read it. */
 interface Compiler {
   _compile?(text: string, path: string): unknown
 }
@@ -24,17 +30,23 @@ export function holdFiles({ folder, onRead }: HoldOptions): void {
   const require = createRequire(join(folder, "any.js"))
   const held = new Map<string, number>()
   for (const name of modulesIn(folder)) {
-    const path = join(folder, name)
+    const path = `${folder}${sep}${name}`
     if (require.cache[path] !== undefined) continue
     try {
       held.set(path, openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW))
-      // Node remembers where a name has led, and does not look for the file again.
-      require.resolve(`./${name}`)
     } catch {
       // It may be readable when its time comes; if not, it is said then.
     }
   }
-  // Node's newer way, `registerHooks`, came with 22.15.
+  // Node's newer way, `registerHooks`, came with 22.15. (To have each name looked for while its file is there would do, too: so many
+  // paths make V8 optimise how Node takes them apart, and that is 3 MiB.)
+  const resolver: typeof nodeModule & Resolver = nodeModule
+  const look = resolver[resolve]
+  resolver[resolve] = function lookAmongHeld(request, parent, ...others) {
+    const path = `${folder}${sep}${request.slice("./".length)}`
+    const isOurs = request.startsWith("./") && parent?.path === folder && held.has(path)
+    return isOurs ? path : look?.call(this, request, parent, ...others)
+  }
   const { extensions } = require
   const readFromDisk = extensions[".js"]
   extensions[".js"] = (module, path) => {
