@@ -65,7 +65,8 @@ export function plainConnections(options: PlainOptions): (socket: Socket, from: 
       const isTaken = socket.write(bytesOf(answered, isLast), "latin1")
       if (isLast) {
         letGo()
-        socket.destroySoon()
+        // Whoever does not read its last answer is not waited for.
+        socket.setTimeout(nextRequestMs, () => socket.destroy()).destroySoon()
         return
       }
       if (!isTaken) rest()
@@ -94,7 +95,7 @@ export function plainConnections(options: PlainOptions): (socket: Socket, from: 
       }
       const { bytesRead } = socket
       setImmediate(() => {
-        if (socket.bytesRead !== bytesRead) return
+        if (socket.destroyed || socket.bytesRead !== bytesRead) return
         letGo()
         if (answers === 0) onSilent(socket)
         else socket.destroy()

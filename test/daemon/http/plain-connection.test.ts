@@ -163,6 +163,17 @@ describe(plainConnections.name, () => {
     expect(asked()).toBe(1)
   })
 
+  it("does not wait for who never reads its last answer", async () => {
+    const { open } = await setup({ ask: () => answer(200, "x".repeat(10_000_000)), nextRequestMs: 30 })
+    const { ours, theirs } = await open()
+    theirs.pause()
+
+    theirs.write("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    await once(ours, "close")
+
+    expect(theirs.bytesRead).toBeLessThan(10_000_000)
+  })
+
   it("does not read who asks and does not read", async () => {
     const large = answer(200, "x".repeat(1_000_000))
     const { open, asked } = await setup({ ask: () => large })
