@@ -79,6 +79,7 @@ function oneByteCharacters(): Plugin {
 }
 
 function escaped(code: string): string {
+  if (/\\[^\0-\xff]/.test(code)) throw new Error("a backslash before a wide character would escape that of its escape")
   return code.replaceAll(/[^\0-\xff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`)
 }
 

@@ -155,7 +155,7 @@ export async function start({
   if (isSupervised) {
     watchEventLoop({ prefix: isJournal(2, env) ? "<2>" : "" })
     // An upgrade takes files from under a daemon that runs. Those that wait for their first need are held, not read: that
-    // would be 8 MiB.
+    // would be 13 MiB.
     holdFiles({ folder: builtFolder(), onRead: keepCompiled })
     keepCompiled()
   }

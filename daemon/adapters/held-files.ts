@@ -76,6 +76,7 @@ function modulesIn(folder: string): string[] {
 /** From its first byte, however often: `readFileSync` goes on where the last reading ended. */
 function textOf(descriptor: number): string {
   const bytes = Buffer.alloc(fstatSync(descriptor).size)
-  readSync(descriptor, bytes, 0, bytes.length, 0)
+  const read = readSync(descriptor, bytes, 0, bytes.length, 0)
+  if (read < bytes.length) throw new Error("a file of ours could not be read whole")
   return bytes.toString()
 }

@@ -9,7 +9,7 @@ type Found = SocketOwner | undefined
 
 /** What was found out about a connection, once. */
 interface Known {
-  readonly owner: Found | Promise<Found>
+  owner: Found | Promise<Found>
   isAllowed: boolean | undefined
   peer: Peer | Promise<Peer> | undefined
 }
@@ -51,14 +51,27 @@ export function peers({
     })
   }
 
-  function peerOf(owner: Found | Promise<Found>, connection: Connection): Peer | Promise<Peer> {
-    if (owner instanceof Promise) return owner.then(async (socket) => await peerOf(socket, connection))
+  function who(connection: Connection): Peer | Promise<Peer> {
+    const about = knownOf(connection)
+    if (about.peer !== undefined) return about.peer
+    const { owner } = about
+    if (owner instanceof Promise) return (about.peer = whoLater(about, owner, connection))
     if (owner === undefined) return nobody
     const { uid, inode } = owner
     // What another user's process holds is not shown to us.
     const isShown = uid === ownUid || ownUid === 0
     const process = isShown ? findProcess(inode, connection) : undefined
-    return process instanceof Promise ? process.then((each) => peerWith(uid, each)) : peerWith(uid, process)
+    if (process instanceof Promise) return (about.peer = process.then((each) => peerWith(uid, each)))
+    const peer = peerWith(uid, process)
+    // In a crowd nobody may have looked: with the next request somebody does.
+    if (process !== undefined || !isShown) about.peer = peer
+    return peer
+  }
+
+  async function whoLater(about: Known, owner: Promise<Found>, connection: Connection): Promise<Peer> {
+    about.owner = await owner
+    about.peer = undefined
+    return await who(connection)
   }
 
   /** The same object for the same peer: the audit trail writes each out once. */
@@ -92,14 +105,7 @@ export function peers({
     async isOurs(connection) {
       return !isLinux || (await knownOf(connection).owner)?.uid === ownUid
     },
-    who(connection) {
-      const about = knownOf(connection)
-      if (about.peer !== undefined) return about.peer
-      const peer = peerOf(about.owner, connection)
-      // In a crowd nobody may have looked: with the next request somebody does.
-      if (peer instanceof Promise || peer.pid !== undefined) about.peer = peer
-      return peer
-    },
+    who,
   }
 }
 

@@ -11,11 +11,11 @@ export interface FoundProcess {
 
 /**
  * At once where it is the last caller again; and undefined at once in a crowd of callers that are gone before anybody looks:
- * of one that stays it can be asked again. One that has `destroyed` its connection is not waited for.
+ * of one that stays it can be asked again. One that has left is not looked for.
  */
 export type FindProcess = (
   inode: string,
-  connection?: { readonly destroyed?: boolean | undefined },
+  connection?: { readonly hasLeft?: boolean | undefined },
 ) => FoundProcess | undefined | Promise<FoundProcess | undefined>
 
 interface Seeker {
@@ -37,9 +37,9 @@ interface Stage {
 const slice = 64
 /** Whoever has asked asks again, mostly: so many processes are looked at before all others. */
 const mostRecent = 4
-/** So many times as long as somebody was looked for in vain nobody is looked for: a twentieth of the time is enough for it. */
+/** A rest after a search in vain is so many times as long as it was. */
 const restFactor = 19
-/** But no longer: the lines of the audit trail wait for it, and not without end. */
+/** And no longer than this: lines of the audit trail wait for its end. */
 const longestRestMs = 250
 
 /** So many callers are passed over at most before the next guess. */
@@ -79,6 +79,7 @@ export function processes(proc = "/proc", rest: (ms: number) => Promise<void> = 
       stage.waiting = new Map()
       const began = performance.now()
       await look(sought)
+      // Twice in a row, and nobody at all: a crowd, and no two callers who have nothing to do with each other.
       const isInVain = sought.size === size && began - stage.restedUntil < longestRestMs
       if (!isInVain) stage.restedMs = 0
       // Callers that come and go at once are never found, and could keep us looking.
@@ -199,7 +200,7 @@ function wait({ waiting }: Stage, link: string, seeker: Seeker): void {
 /** Who has closed its connection meanwhile holds its socket no more. */
 function dropGone({ waiting }: Stage): void {
   for (const [link, seekers] of waiting) {
-    if (!seekers.every(({ connection }) => connection?.destroyed === true)) continue
+    if (!seekers.every(({ connection }) => connection?.hasLeft === true)) continue
     waiting.delete(link)
     for (const { answer } of seekers) answer(undefined)
   }

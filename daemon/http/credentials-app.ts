@@ -1,6 +1,6 @@
 /**
- * The data plane: hands credentials to callers that bring a token. Reads; changes nothing. A function from node's own
- * request to an answer, and no framework between: SDKs mostly ask once a connection, and a router with web Requests and
+ * The data plane: hands credentials to callers that bring a token. Reads; changes nothing. A function from what a
+ * request says to an answer, and no framework between: SDKs mostly ask once a connection, and a router with web Requests and
  * Responses cost as much again as the whole rest (docs/performance.md).
  */
 import type { IncomingMessage } from "node:http"

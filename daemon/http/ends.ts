@@ -3,7 +3,7 @@ import type { Server, Socket } from "node:net"
 import type { Connection } from "../core/ports.ts"
 
 export interface Ends extends Connection {
-  destroyed: boolean
+  hasLeft: boolean
 }
 
 /** Takes our own end from the server: to ask each socket anew is a system call. */
@@ -18,6 +18,6 @@ export function endsOf(server: Server): (socket: Socket) => Ends {
     remotePort,
     localAddress: own.address,
     localPort: own.port,
-    destroyed: false,
+    hasLeft: false,
   })
 }

@@ -97,7 +97,8 @@ function kindOf(name: string): number {
   const known = spellings.get(name)
   if (known !== undefined) return known
   const kind = watched.get(name.toLowerCase()) ?? unwatched
-  if (spellings.size < maxSpellings) spellings.set(name, kind)
+  // A copy: V8 keeps the whole text of which a name was cut out, and there is a token in it.
+  if (spellings.size < maxSpellings) spellings.set(Buffer.from(name, "latin1").toString("latin1"), kind)
   return kind
 }
 

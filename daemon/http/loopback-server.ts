@@ -7,8 +7,8 @@ import type { Connection } from "../core/ports.ts"
 import type { Answer } from "./answer.ts"
 import { bounds, write } from "./bounds.ts"
 import type { CredentialsApp } from "./credentials-app.ts"
-import { isLoopback } from "./guards.ts"
 import { endsOf } from "./ends.ts"
+import { isLoopback } from "./guards.ts"
 import { plainConnections } from "./plain-connection.ts"
 import { wholeAnswer } from "./whole-answer.ts"
 
@@ -58,6 +58,7 @@ export function loopbackServer({ word, onRefused, handle, plain, onOpen }: Loopb
 
   // Node's own listener gives a connection to its parser: at once, or when there is something that only that can read.
   const parsers = server.listeners("connection")
+  if (parsers.length === 0) throw new Error("this node keeps its parser elsewhere")
   function parse(socket: Socket): void {
     if (plain !== undefined) socket.setNoDelay(true)
     for (const each of parsers) each.call(server, socket)
@@ -73,9 +74,10 @@ export function loopbackServer({ word, onRefused, handle, plain, onOpen }: Loopb
     const apart = ends?.(socket)
     const from = apart ?? socket
     open.set(socket, from)
-    socket.on("close", () => {
+    socket.on("close", (hadError: boolean) => {
       open.delete(socket)
-      if (apart !== undefined) apart.destroyed = true
+      // Where it was us who closed first, the other end may still hold its socket.
+      if (apart !== undefined) apart.hasLeft = hadError || socket.readableEnded
     })
     if (begin === undefined) parse(socket)
     else begin(socket, from)
@@ -91,7 +93,8 @@ export function loopbackServer({ word, onRefused, handle, plain, onOpen }: Loopb
       handOver: parse,
       onSilent: (socket) => refuse(socket, "it came too slowly"),
       firstRequestMs: bounds.headersTimeout,
-      nextRequestMs: bounds.keepAliveTimeout,
+      // A second more than the answer says, as node has it: a request may be on its way.
+      nextRequestMs: bounds.keepAliveTimeout + 1_000,
     })
   }
 

@@ -20,6 +20,7 @@ export interface PlainOptions {
   /** Nothing came within its time. */
   readonly onSilent: (socket: Socket) => void
   readonly firstRequestMs: number
+  /** Longer than for the first. Whoever does not read an answer has this long, too. */
   readonly nextRequestMs: number
 }
 
@@ -27,10 +28,13 @@ export interface PlainOptions {
 export function plainConnections(options: PlainOptions): (socket: Socket, from: Connection) => void {
   const { ask, bytesOf, isEnding, answering, handOver, onSilent, firstRequestMs, nextRequestMs } = options
   return (socket, from) => {
+    let asked = 0
     let answers = 0
     let isWaiting = false
     let isIdle = false
     let hasEnded = false
+    /** To node's parser. */
+    let hasLeft = false
 
     function onData(bytes: Buffer): void {
       if (isIdle) {
@@ -42,6 +46,7 @@ export function plainConnections(options: PlainOptions): (socket: Socket, from: 
         leave(bytes)
         return
       }
+      asked += 1
       const { method, url, httpVersion, rawHeaders } = request
       const answered = ask({ method, url, httpVersion, rawHeaders, from })
       if (answered instanceof Promise) void wait(request, answered)
@@ -57,7 +62,7 @@ export function plainConnections(options: PlainOptions): (socket: Socket, from: 
       answering.delete(socket)
       isWaiting = false
       write(request, answered)
-      socket.resume()
+      goOn()
     }
 
     function write(request: PlainRequest, answered: Answer): void {
@@ -65,8 +70,8 @@ export function plainConnections(options: PlainOptions): (socket: Socket, from: 
       const isTaken = socket.write(bytesOf(answered, isLast), "latin1")
       if (isLast) {
         letGo()
-        // Whoever does not read its last answer is not waited for.
-        socket.setTimeout(nextRequestMs, () => socket.destroy()).destroySoon()
+        endUnless("close")
+        socket.destroySoon()
         return
       }
       if (!isTaken) rest()
@@ -76,7 +81,18 @@ export function plainConnections(options: PlainOptions): (socket: Socket, from: 
     /** Who asks and does not read is not read either. */
     function rest(): void {
       socket.pause()
-      socket.once("drain", () => socket.resume())
+      socket.once("drain", goOn)
+      endUnless("drain")
+    }
+
+    function goOn(): void {
+      if (!isWaiting && !socket.writableNeedDrain) socket.resume()
+    }
+
+    /** Whoever does not read is not waited for, whatever it goes on sending. */
+    function endUnless(event: "close" | "drain"): void {
+      const timer = setTimeout(() => socket.destroy(), nextRequestMs).unref()
+      socket.once(event, () => clearTimeout(timer)).once("close", () => clearTimeout(timer))
     }
 
     function onEnd(): void {
@@ -86,16 +102,17 @@ export function plainConnections(options: PlainOptions): (socket: Socket, from: 
 
     /** A timer is looked at before the sockets are: after a freeze, what lies there unread is read first. */
     function onTimeout(): void {
-      if (isWaiting) return
+      // Both have an end of their own.
+      if (isWaiting || socket.isPaused()) return
       // Most have one request: only who has come for more pays for another timer.
       if (answers > 0 && !isIdle) {
         isIdle = true
         socket.setTimeout(nextRequestMs - firstRequestMs)
         return
       }
-      const { bytesRead } = socket
+      const before = asked
       setImmediate(() => {
-        if (socket.destroyed || socket.bytesRead !== bytesRead) return
+        if (socket.destroyed || asked !== before || hasLeft) return
         letGo()
         if (answers === 0) onSilent(socket)
         else socket.destroy()
@@ -103,6 +120,7 @@ export function plainConnections(options: PlainOptions): (socket: Socket, from: 
     }
 
     function leave(bytes: Buffer): void {
+      hasLeft = true
       letGo()
       socket.off("error", ignore)
       handOver(socket)

@@ -1,18 +1,19 @@
 import { once } from "node:events"
 import { connect, type Socket } from "node:net"
 import { setTimeout as sleep } from "node:timers/promises"
-import { describe, expect, it, onTestFinished } from "vitest"
+import { describe, expect, it, onTestFinished, vi } from "vitest"
 import { listenOnPort } from "../../daemon/adapters/listen.ts"
 import { closeServer } from "../../daemon/close-server.ts"
 import { answer, refusal, type Answer } from "../../daemon/http/answer.ts"
 import { write } from "../../daemon/http/bounds.ts"
 import { loopbackServer } from "../../daemon/http/loopback-server.ts"
 
-async function setup(answered: () => Promise<Answer>) {
+async function setup(answered: () => Promise<Answer>, isPlain = false) {
   const server = loopbackServer({
     word: refusal,
     onRefused: () => undefined,
     handle: (_, response) => void answered().then((each) => write(response, each)),
+    ...(isPlain ? { plain: answered } : {}),
   })
   const port = await listenOnPort(server, 0)
   onTestFinished(() => server.closeAllConnections())
@@ -34,10 +35,12 @@ const whole = "GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 
 describe(closeServer.name, () => {
   it.each([
-    ["says nothing", ""],
-    ["has sent half a request", "GET / HTTP/1.1\r\nHost"],
-  ])("does not wait for a connection that %s", async (_, bytes) => {
-    const { server, open } = await setup(async () => ok)
+    ["says nothing", "", false],
+    ["has sent half a request", "GET / HTTP/1.1\r\nHost", false],
+    ["says nothing where plain requests are read", "", true],
+    ["has been answered a plain request", whole, true],
+  ])("does not wait for a connection that %s", async (_, bytes, isPlain) => {
+    const { server, open } = await setup(async () => ok, isPlain)
     await open(bytes)
     const before = performance.now()
 
@@ -47,12 +50,11 @@ describe(closeServer.name, () => {
     expect(performance.now() - before).toBeLessThan(3_000)
   })
 
-  it("waits for an answer that is under way", async () => {
+  it.each([false, true])("waits for an answer that is under way (plain: %s)", async (isPlain) => {
     let give: ((answered: Answer) => void) | undefined
-    const { server, open } = await setup(() => new Promise((resolve) => (give = resolve)))
-    const asked = once(server, "request")
+    const { server, open } = await setup(() => new Promise((resolve) => (give = resolve)), isPlain)
     const caller = await open(whole)
-    await asked
+    await vi.waitFor(() => expect(give).toBeDefined())
     const closed = closeServer(server)
     // More than kept connections are given.
     await sleep(400)

@@ -97,17 +97,22 @@ describe.runIf(process.platform === "linux")(peers.name, () => {
     expect(findProcess).toHaveBeenCalledTimes(1)
   })
 
-  it("looks for a process again where nobody had the time for it, and gives one peer one object", async () => {
+  it.each([
+    ["at once", { uid: 1000, inode: "1" }],
+    ["later", Promise.resolve({ uid: 1000, inode: "1" })],
+  ])("looks for a process again where nobody had the time for it (its user known %s)", async (_, owner) => {
     const process = { pid: 7 }
     const findProcess = vi.fn<FindProcess>().mockReturnValueOnce(undefined).mockReturnValue(process)
-    const findOwner = vi.fn<FindOwner>().mockReturnValue({ uid: 1000, inode: "1" })
+    const findOwner = vi.fn<FindOwner>().mockReturnValue(owner)
     const { who } = peers({ allowUids: [], ownUid: 1000, platform: "linux", findOwner, findProcess })
     const connection = {}
 
-    expect(who(connection)).toEqual({ uid: 1000 })
-    expect(who(connection)).toEqual({ uid: 1000, pid: 7 })
-    expect(who({})).toBe(who(connection))
+    expect(await who(connection)).toEqual({ uid: 1000 })
+    expect(await who(connection)).toEqual({ uid: 1000, pid: 7 })
+    // One peer is one object.
+    expect(await who({})).toBe(await who(connection))
     expect(findProcess).toHaveBeenCalledTimes(3)
+    expect(findOwner).toHaveBeenCalledTimes(2)
   })
 
   it("lets nobody in when the table cannot be read", async () => {

@@ -128,10 +128,10 @@ describe(processes.name, () => {
     await new Promise(setImmediate)
     hold(700, 5, "2")
     hold(700, 6, "3")
-    const gone = { destroyed: false }
+    const gone = { hasLeft: false }
     const waiting = (["2", "3"] as const).map(async (inode) => await find(inode, inode === "2" ? gone : undefined))
 
-    gone.destroyed = true
+    gone.hasLeft = true
     for (const end of rests.splice(0)) end()
 
     expect(await Promise.all(waiting)).toEqual([undefined, process(700)])

@@ -57,11 +57,23 @@ describe(loopbackServer.name, () => {
       remotePort: localPort,
       localAddress: "127.0.0.1",
       localPort: port,
-      destroyed: false,
+      hasLeft: false,
     })
 
     socket.destroy()
-    await expect.poll(() => first?.destroyed).toBe(true)
+    await expect.poll(() => first?.hasLeft).toBe(true)
+  })
+
+  it("does not take a connection that it has closed itself for one whose other end has left", async () => {
+    const { server, open, asked } = await setup()
+    const socket = await open()
+    socket.write(plain)
+    await once(socket, "data")
+
+    server.closeIdleConnections()
+    await once(socket, "close")
+
+    expect(asked[0]?.from.hasLeft).toBe(false)
   })
 
   it("closes all its connections: silent ones, kept ones, and those that node reads", async () => {

@@ -163,12 +163,48 @@ describe(plainConnections.name, () => {
     expect(asked()).toBe(1)
   })
 
+  it.each([
+    ["plain", request],
+    ["not plain", other],
+  ])(
+    "answers in their order who reads late, and asks nothing while it does not (the third is %s)",
+    async (_, third) => {
+      const given: ((made: Answer) => void)[] = []
+      const { open, asked, happened } = await setup({ ask: () => new Promise((resolve) => given.push(resolve)) })
+      const { ours, theirs, text } = await open()
+      theirs.pause()
+      theirs.write(request)
+      await once(ours, "data")
+      given[0]?.(answer(200, `"first${"x".repeat(10_000_000)}"`))
+      await sleep(5)
+      theirs.write(request)
+      await sleep(20)
+      expect(asked()).toBe(1)
+
+      theirs.resume()
+      await once(ours, "data")
+      theirs.write(third)
+      await sleep(20)
+      expect([asked(), happened]).toEqual([2, []])
+      given[1]?.(answer(200, '"second"'))
+      await once(ours, "data")
+      given[2]?.(answer(200, '"third"'))
+      await expect.poll(text).toContain('"second"')
+
+      expect(text().indexOf('"first')).toBeLessThan(text().indexOf('"second"'))
+      expect(happened).toEqual(third === other ? ["handed over"] : [])
+    },
+  )
+
   it("does not wait for who never reads its last answer", async () => {
     const { open } = await setup({ ask: () => answer(200, "x".repeat(10_000_000)), nextRequestMs: 30 })
     const { ours, theirs } = await open()
     theirs.pause()
 
     theirs.write("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    // Each byte that comes would begin the time anew.
+    const trickle = setInterval(() => theirs.write("x"), 10)
+    onTestFinished(() => clearInterval(trickle))
     await once(ours, "close")
 
     expect(theirs.bytesRead).toBeLessThan(10_000_000)
@@ -193,6 +229,22 @@ describe(plainConnections.name, () => {
     theirs.resume()
     await once(ours, "data")
     expect(asked()).toBe(before + 1)
+  })
+
+  it("closes who asks, does not read, and sends on, when its time is over", async () => {
+    const { open } = await setup({
+      ask: () => answer(200, "x".repeat(10_000_000)),
+      firstRequestMs: 20,
+      nextRequestMs: 60,
+    })
+    const { ours, theirs } = await open()
+    theirs.pause()
+
+    theirs.write(request)
+    const trickle = setInterval(() => theirs.write("G"), 10)
+    onTestFinished(() => clearInterval(trickle))
+
+    await once(ours, "close")
   })
 
   it("says who has sent nothing in its time, and closes who sends no more without a word", async () => {

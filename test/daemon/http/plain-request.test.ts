@@ -1,8 +1,11 @@
 import { createServer, type IncomingMessage } from "node:http"
 import { connect } from "node:net"
+import { setFlagsFromString } from "node:v8"
+import { runInNewContext } from "node:vm"
 import { fc, test } from "@fast-check/vitest"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { listenOnPort } from "../../../daemon/adapters/listen.ts"
+import { guard } from "../../../daemon/http/guards.ts"
 import { plainRequest } from "../../../daemon/http/plain-request.ts"
 
 interface Read {
@@ -211,5 +214,21 @@ describe(plainRequest.name, () => {
     ["a header of 4 KB", `GET / HTTP/1.1\r\nX: ${"x".repeat(4_096)}\r\n\r\n`],
   ])("leaves %s to node", (_, text) => {
     expect(plainRequest(Buffer.from(text, "latin1"))).toBeUndefined()
+  })
+
+  it("leaves nothing of a request in what the guards remember of its headers' names", () => {
+    setFlagsFromString("--expose-gc")
+    const collect = runInNewContext("gc") as () => void
+    collect()
+    const before = process.memoryUsage().heapUsed
+
+    // Each spelling is new; together they are nearly a megabyte.
+    for (let i = 0; i < 250; i += 1) {
+      const read = plainRequest(request("GET / HTTP/1.1", "Host: x", `X-Spelling-Of-Number-${i}: ${"x".repeat(3_900)}`))
+      guard(read ?? expect.fail("not plain"), new Set(["x"]))
+    }
+    collect()
+
+    expect(process.memoryUsage().heapUsed - before).toBeLessThan(500_000)
   })
 })
