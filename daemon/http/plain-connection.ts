@@ -92,7 +92,11 @@ export function plainConnections(options: PlainOptions): (socket: Socket, from: 
     /** Whoever does not read is not waited for, whatever it goes on sending. */
     function endUnless(event: "close" | "drain"): void {
       const timer = setTimeout(() => socket.destroy(), nextRequestMs).unref()
-      socket.once(event, () => clearTimeout(timer)).once("close", () => clearTimeout(timer))
+      const isOver = (): void => {
+        clearTimeout(timer)
+        socket.off(event, isOver).off("close", isOver)
+      }
+      socket.on(event, isOver).on("close", isOver)
     }
 
     function onEnd(): void {

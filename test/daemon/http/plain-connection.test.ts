@@ -231,6 +231,23 @@ describe(plainConnections.name, () => {
     expect(asked()).toBe(before + 1)
   })
 
+  it("keeps nothing of the times that it did not read a connection", async () => {
+    const { open } = await setup({ ask: () => answer(200, "x".repeat(10_000_000)) })
+    const { ours, theirs } = await open()
+    const listeners = (): number[] => ["close", "drain"].map((event) => ours.listenerCount(event))
+    const before = listeners()
+
+    for (let i = 0; i < 3; i += 1) {
+      const drained = once(ours, "drain")
+      theirs.write(request)
+      await once(ours, "data")
+      expect(ours.isPaused()).toBe(true)
+      await drained
+    }
+
+    expect(listeners()).toEqual(before)
+  })
+
   it("closes who asks, does not read, and sends on, when its time is over", async () => {
     const { open } = await setup({
       ask: () => answer(200, "x".repeat(10_000_000)),
