@@ -224,8 +224,8 @@ describe(plainRequest.name, () => {
 
     // Each spelling is new; together they are nearly a megabyte.
     for (let i = 0; i < 250; i += 1) {
-      const read = plainRequest(request("GET / HTTP/1.1", "Host: x", `X-Spelling-Of-Number-${i}: ${"x".repeat(3_900)}`))
-      guard(read ?? expect.fail("not plain"), new Set(["x"]))
+      const ours = plainRequest(request("GET / HTTP/1.1", "Host: x", `X-Spelling-Of-Number-${i}: ${"x".repeat(3_900)}`))
+      guard(ours ?? expect.fail("not plain"), new Set(["x"]))
     }
     collect()
 
