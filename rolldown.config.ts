@@ -19,11 +19,11 @@ const groups = [
     test: /\/(?:client\/(?:columns|failure|files|output)|daemon\/paths)\.ts$|\/get-east-asian-width\//,
   },
   { name: "wire", test: /\/client\/(?:daemon-client|data-plane|exchange|held-lease)\.ts$/ },
-  // What the client has of the daemon's: a little, and with the settings and files of AWS's more.
+  // What the client has of the daemon's: a little, and with the settings, the files of AWS and what asks STS more.
   { name: "version", test: /\/daemon\/(?:version|built|commit|no-inspector)\.ts$/ },
   // The daemon's door is not to wait for the daemon: it starts the keychain's helper first.
   { name: "main", test: /\/daemon\/main\.ts$/ },
-  { name: "shared", test: /\/daemon\/(?:settings|audit-trail|adapters\/(?:aws-config|port-holder))\.ts$/ },
+  { name: "shared", test: /\/daemon\/(?:settings|audit-trail|adapters\/(?:aws-config|port-holder|sts))\.ts$/ },
   { name: "daemon", test: /\/daemon\/life\.ts$/ },
   // Read when first needed. The chains by which the SDK looks for credentials by itself are not.
   { name: "aws", test: /\/daemon\/adapters\/aws-http\.ts$|\/@aws-sdk\/client-sts\// },
