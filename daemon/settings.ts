@@ -1,6 +1,5 @@
 /** credd's own settings: their defaults, where each value came from, and what a wrong one gets. */
-import { readFile } from "node:fs/promises"
-import { parse, TomlError } from "smol-toml"
+import { readFileSync } from "node:fs"
 import * as v from "valibot"
 import type { StoreKind } from "./api.ts"
 import { errnoCode } from "./adapters/errno.ts"
@@ -143,11 +142,13 @@ async function readToml(
 ): Promise<{ readonly text: string; readonly values: Readonly<Record<string, unknown>> }> {
   let text: string
   try {
-    text = await readFile(file, "utf8")
+    text = readFileSync(file, "utf8")
   } catch (error) {
     if (["ENOENT", "ENOTDIR"].includes(errnoCode(error))) return { text: "", values: {} }
     throw settingsInvalid(file, `cannot be read: ${errnoCode(error)}`)
   }
+  // Read where there is something to read with it: most have no such file, and a start waits for all that it reads.
+  const { parse, TomlError } = await import("smol-toml")
   try {
     return { text, values: parse(text) }
   } catch (error) {

@@ -1,32 +1,52 @@
-/** The Log on pino: one JSON line an event, on stderr. Redaction here is the second line of defence; `Secret` is the first. */
+/**
+ * The Log. Its first lines wait for pino, which is read behind the daemon's first answers: to read it is an eighth of a
+ * start, and nobody reads a log so soon.
+ */
 import { fstatSync } from "node:fs"
-import { destination, pino, type DestinationStream } from "pino"
 import type { Log } from "../core/ports.ts"
-
-const secretNames = ["secretAccessKey", "sessionToken", "token", "authorization", "mfaCode", "passphrase"]
+import type { Line, Writer } from "./pino-log.ts"
 
 export interface DaemonLog extends Log {
   setLevel(level: string): void
+  /** When all lines so far are out: before an end. */
+  written(): Promise<void>
 }
 
-export function pinoLog(level: string, env: Readonly<Record<string, string | undefined>> = {}): DaemonLog {
-  const redact = secretNames.flatMap((name) => [name, `*.${name}`, `*.*.${name}`])
-  const options = { level, base: { pid: process.pid }, redact, timestamp: pino.stdTimeFunctions.isoTime }
-  const logger = pino(options, isJournal(2, env) ? withPriority(destination(2)) : destination(2))
+const patienceMs = 100
+
+export function openLog(level: string, env: Readonly<Record<string, string | undefined>> = {}): DaemonLog {
+  const waiting: Line[] = []
+  let current = level
+  let writer: Writer | undefined
+  let reading: Promise<void> | undefined
+
+  async function read(): Promise<void> {
+    const { pinoWriter } = await import("./pino-log.ts")
+    writer = pinoWriter(current, { toJournal: isJournal(2, env) })
+    for (const line of waiting.splice(0)) writer.write(line)
+  }
+  const written = async (): Promise<void> => await (reading ??= read())
+
   const write =
-    (at: "info" | "warn" | "error") =>
-    (event: string, facts: Readonly<Record<string, unknown>> = {}): void =>
-      logger[at]({ event, ...facts })
+    (severity: Line["severity"]) =>
+    (event: string, facts?: Line["facts"]): void => {
+      const line = { severity, event, facts, time: Date.now() }
+      if (writer !== undefined) writer.write(line)
+      else if (waiting.push(line) === 1) setTimeout(() => void written(), patienceMs)
+    }
+  const debug = write("debug")
   return {
     debug(event, facts) {
-      if (logger.isLevelEnabled("debug")) logger.debug({ event, ...facts() })
+      if (current === "debug") debug(event, facts())
     },
     info: write("info"),
     warn: write("warn"),
     error: write("error"),
     setLevel(next) {
-      logger.level = next
+      current = next
+      writer?.setLevel(next)
     },
+    written,
   }
 }
 
@@ -34,19 +54,4 @@ export function pinoLog(level: string, env: Readonly<Record<string, string | und
 export function isJournal(fd: number, env: Readonly<Record<string, string | undefined>>): boolean {
   const { dev, ino } = fstatSync(fd)
   return env["JOURNAL_STREAM"] === `${dev}:${ino}`
-}
-
-/** `<3>` before a line tells the journal its priority (sd-daemon(3)); pino's levels are 10 to 60. */
-function priorityOf(level: number): number {
-  return level >= 60 ? 2 : level >= 50 ? 3 : level >= 40 ? 4 : level >= 30 ? 6 : 7
-}
-
-/** pino tells a stream that asks for it the level of each line before it writes the line. */
-function withPriority(to: DestinationStream): DestinationStream {
-  const stream = {
-    lastLevel: 30,
-    write: (line: string): void => to.write(`<${priorityOf(stream.lastLevel)}>${line}`),
-    [Symbol.for("pino.metadata")]: true,
-  }
-  return stream
 }

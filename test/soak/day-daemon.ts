@@ -11,7 +11,7 @@ import { breathe, type AwsClock } from "../../daemon/adapters/clock.ts"
 import { awsIam } from "../../daemon/adapters/iam.ts"
 import { leaseFiles } from "../../daemon/adapters/lease-files.ts"
 import { listenOnPort } from "../../daemon/adapters/listen.ts"
-import { pinoLog } from "../../daemon/adapters/log.ts"
+import { openLog } from "../../daemon/adapters/log.ts"
 import { memoryStore } from "../../daemon/adapters/memory-store.ts"
 import { outsideCredentials } from "../../daemon/adapters/outside-credentials.ts"
 import { peers as peersOf } from "../../daemon/adapters/peers.ts"
@@ -47,7 +47,7 @@ const state = env["CREDD_HOME"] ?? ""
 const turned = fakeClock(Number(env["DAY_START"]))
 const clock: AwsClock = { ...turned, timeCall: () => () => undefined, offsetMs: () => turned.now() - Date.now() }
 
-const log = pinoLog("info")
+const log = openLog("info")
 let opened: Promise<AwsHttp> | undefined
 const http = async (): Promise<AwsHttp> => await (opened ??= openAwsHttp({ clock, env }))
 const broker = createBroker({
