@@ -66,7 +66,7 @@ export function shellFiles({ paths, leases, files, endpoint }: ShellFilesOptions
     async mend() {
       if (await isMissing(endpointFile(paths))) {
         written = ""
-        await privateFolder(paths.state)
+        privateFolder(paths.state)
         await keepToken()
       }
       // A full disk may have kept one from being made.

@@ -1,7 +1,7 @@
 /** Writes a file whole or not at all: a temporary file beside it, flushed, then renamed over it. */
 import { randomBytes } from "node:crypto"
-import { constants } from "node:fs"
-import { open, readdir, rename, rm, type FileHandle } from "node:fs/promises"
+import { constants, readFileSync, readdirSync, rmSync } from "node:fs"
+import { open, rename, rm, type FileHandle } from "node:fs/promises"
 import { dirname, join } from "node:path"
 import { storeWriteFailed } from "../core/errors.ts"
 import { errnoCode, writeProblem } from "./errno.ts"
@@ -38,13 +38,29 @@ export async function writeFileAtomic(
 }
 
 /** Takes away what killed processes left beside their files; another one at work keeps its own. For a start, before any write. */
-export async function sweepTemporaries(folders: readonly string[]): Promise<void> {
+export function sweepTemporaries(folders: readonly string[]): void {
   for (const folder of folders) {
-    const names = await readdir(folder).catch(() => [])
-    for (const name of names) {
+    for (const name of namesIn(folder)) {
       const pid = /\.(\d+)-[0-9a-f]{12}\.tmp$/.exec(name)?.[1]
-      if (pid !== undefined && !isAnother(Number(pid))) await rm(join(folder, name), { force: true })
+      if (pid !== undefined && !isAnother(Number(pid))) rmSync(join(folder, name), { force: true })
     }
+  }
+}
+
+function namesIn(folder: string): readonly string[] {
+  try {
+    return readdirSync(folder)
+  } catch {
+    return []
+  }
+}
+
+/** What such a file holds, or nothing where it cannot be read. */
+export function textOf(path: string): string {
+  try {
+    return readFileSync(path, "utf8")
+  } catch {
+    return ""
   }
 }
 

@@ -88,11 +88,13 @@ export function auditFiles({ folder, now, maxFileBytes, maxFiles }: AuditFilesOp
   /** Finds where the trail ended, here and by what is known of it, and says what does not fit. */
   async function reopen(): Promise<Current> {
     found = []
-    await privateFolder(folder).catch((error: unknown) => {
+    try {
+      privateFolder(folder)
+    } catch (error) {
       throw error instanceof CreddError
         ? storeWriteFailed(folder, "the folder must be yours alone, mode 700", error)
         : error
-    })
+    }
     const known = head ?? parseHead(await readFile(join(folder, headName), "utf8").catch(() => "")) ?? noHead
     const numbers = fileNumbers(await readdir(folder))
     const opened = await openFile(numbers.at(-1) ?? 1)

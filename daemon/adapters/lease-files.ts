@@ -5,7 +5,7 @@ import { join } from "node:path"
 import * as v from "valibot"
 import type { Lease, LeaseRecords } from "../core/leases.ts"
 import type { Secret } from "../core/secret.ts"
-import { writeFileAtomic } from "./atomic-file.ts"
+import { textOf, writeFileAtomic } from "./atomic-file.ts"
 import { privateFolder } from "./listen.ts"
 
 const version = 2
@@ -37,7 +37,8 @@ const fileSchema = v.pipe(
 
 export interface LeaseFiles extends LeaseRecords {
   readonly tokenFile: (lease: string) => string
-  read(): Promise<readonly Lease[]>
+  /** For a start, which waits for it: at once. */
+  read(): readonly Lease[]
   writeToken(lease: string, token: Secret): Promise<void>
   /** Whether the token file still holds the lease's token and nobody else can read it. */
   holdsTokenOf(lease: Lease): Promise<boolean>
@@ -50,8 +51,8 @@ export function leaseFiles(state: string): LeaseFiles {
 
   return {
     tokenFile,
-    async read() {
-      const file = v.safeParse(fileSchema, await readFile(leasesFile, "utf8").catch(() => ""))
+    read() {
+      const file = v.safeParse(fileSchema, textOf(leasesFile))
       // Records that cannot be read grant nothing: new leases are made, and old tokens end.
       if (!file.success) return []
       return file.output.leases.flatMap((record) => {
@@ -63,7 +64,7 @@ export function leaseFiles(state: string): LeaseFiles {
       await writeFileAtomic(leasesFile, `${JSON.stringify({ version, leases })}\n`, { flush: durable })
     },
     async writeToken(lease, token) {
-      await privateFolder(tokens)
+      privateFolder(tokens)
       // No newline at the end: botocore, Go, Rust and the JS SDK refuse such a token.
       await writeFileAtomic(tokenFile(lease), token.reveal())
     },

@@ -1,5 +1,6 @@
 /** Opens the two doors: the loopback port and the Unix socket; and says who is in the way when one cannot be opened. */
-import { chmod, lstat, mkdir, unlink } from "node:fs/promises"
+import { lstatSync, mkdirSync } from "node:fs"
+import { chmod, lstat, unlink } from "node:fs/promises"
 import { connect, type AddressInfo, type Server } from "node:net"
 import { dirname } from "node:path"
 import { CreddError, alreadyRunning, portTaken, socketUnusable } from "../core/errors.ts"
@@ -25,7 +26,7 @@ export async function listenOnPort(server: Server, port: number): Promise<number
  * taken over; one that answers means `AlreadyRunning`. The caller holds the port by now, so no other start races us.
  */
 export async function listenOnSocket(server: Server, path: string): Promise<void> {
-  await privateFolder(dirname(path))
+  privateFolder(dirname(path))
   if (await isSocket(path)) {
     if (await answers(path)) throw alreadyRunning(undefined)
     await unlink(path)
@@ -65,9 +66,9 @@ function insistOnLength(path: string): void {
 }
 
 /** Makes the folder 0700, or insists that it is ours and nobody else's. */
-export async function privateFolder(path: string): Promise<void> {
-  await mkdir(path, { recursive: true, mode: 0o700 })
-  const { uid, mode } = await lstat(path)
+export function privateFolder(path: string): void {
+  mkdirSync(path, { recursive: true, mode: 0o700 })
+  const { uid, mode } = lstatSync(path)
   if (uid !== process.getuid?.()) throw socketUnusable(path, "the folder belongs to another user")
   if ((mode & 0o077) !== 0) throw socketUnusable(path, "other users can reach the folder; run: chmod 700 on it")
 }

@@ -193,13 +193,14 @@ export function createBroker(options: BrokerOptions): Broker {
 
   return {
     async settle() {
-      await catalog.reread()
-      try {
-        await catalog.setKeyed(await store.accessKeyProfiles())
-      } catch (error) {
+      // The store takes its time, and the files are read meanwhile.
+      const settled = sessions.settle()
+      const keyed = await store.accessKeyProfiles().catch((error: unknown) => {
         log.debug("store_unreadable", () => reason(error))
-      }
-      return await sessions.settle()
+        return catalog.keyed()
+      })
+      await catalog.setKeyed(keyed)
+      return await settled
     },
     reread: catalog.reread,
     profiles: catalog.all,

@@ -104,7 +104,7 @@ describe(sweepTemporaries.name, () => {
     const others = [`store.credd.${process.ppid}-0123456789ab.tmp`, "store.credd", "mine.tmp", `${ended}.tmp`]
     for (const name of [left, ...others]) writeFileSync(join(folder, name), "EXAMPLE")
 
-    await sweepTemporaries([folder, join(folder, "missing")])
+    sweepTemporaries([folder, join(folder, "missing")])
 
     expect(readdirSync(folder).toSorted()).toEqual(others.toSorted())
   })

@@ -36,12 +36,12 @@ describe(leaseFiles.name, () => {
 
     await files.write(leases, durable)
 
-    expect(await files.read()).toEqual(leases)
+    expect(files.read()).toEqual(leases)
     expect(statSync(path).mode & 0o777).toBe(0o600)
   })
 
   it("has no leases where there is no file", async () => {
-    expect(await setup().files.read()).toEqual([])
+    expect(setup().files.read()).toEqual([])
   })
 
   it.each<[string, object]>([
@@ -57,7 +57,7 @@ describe(leaseFiles.name, () => {
 
     put({ version: 2, leases: [wrong, { ...lease, name: "other" }] })
 
-    expect((await files.read()).map(({ name }) => name)).toEqual(["other"])
+    expect(files.read().map(({ name }) => name)).toEqual(["other"])
   })
 
   it.each([
@@ -69,7 +69,7 @@ describe(leaseFiles.name, () => {
 
     put(document)
 
-    expect(await files.read()).toEqual([])
+    expect(files.read()).toEqual([])
   })
 
   it("is not read by a credd that knows no scopes", async () => {

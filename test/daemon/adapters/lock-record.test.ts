@@ -19,7 +19,7 @@ describe(lockRecord.name, () => {
     await lockRecord(folder).write(nothing)
     await lockRecord(folder).write(locked)
 
-    expect(await lockRecord(folder).read()).toEqual(locked)
+    expect(lockRecord(folder).read()).toEqual(locked)
     expect(readdirSync(folder)).toEqual(["locked.json"])
     expect(statSync(join(folder, "locked.json")).mode & 0o777).toBe(0o600)
   })
@@ -27,6 +27,6 @@ describe(lockRecord.name, () => {
   it.each(["", "{", "[]", '{"sessions":[1],"leases":[]}'])("takes %j for no lock at all", async (text) => {
     writeFileSync(join(folder, "locked.json"), text)
 
-    expect(await lockRecord(folder).read()).toEqual(nothing)
+    expect(lockRecord(folder).read()).toEqual(nothing)
   })
 })
