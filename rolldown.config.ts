@@ -5,7 +5,7 @@
  */
 import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
-import { defineConfig, type Plugin } from "rolldown"
+import { defineConfig, type OutputOptions, type Plugin, type RolldownOptions } from "rolldown"
 
 const clientFolder = join(import.meta.dirname, "client", "/")
 
@@ -16,15 +16,16 @@ const clientFolder = join(import.meta.dirname, "client", "/")
 const groups = [
   {
     name: "common",
-    test: /\/(?:client\/(?:columns|failure|files|output)|daemon\/paths)\.ts$|\/get-east-asian-width\//,
+    test: /\/(?:client\/(?:columns|failure|files|output)|daemon\/(?:paths|version|built|commit))\.ts$|\/get-east-asian-width\//,
   },
   { name: "wire", test: /\/client\/(?:daemon-client|data-plane|exchange|held-lease)\.ts$/ },
   // What the client has of the daemon's: a little, and with the settings, the files of AWS and what asks STS more.
-  { name: "version", test: /\/daemon\/(?:version|built|commit|no-inspector)\.ts$/ },
   // The daemon's door is not to wait for the daemon: it starts the keychain's helper first.
   { name: "main", test: /\/daemon\/main\.ts$/ },
   { name: "shared", test: /\/daemon\/(?:settings|audit-trail|adapters\/(?:aws-config|port-holder|sts))\.ts$/ },
   { name: "daemon", test: /\/daemon\/life\.ts$/ },
+  { name: "toml", test: /\/smol-toml\// },
+  { name: "log", test: /\/daemon\/adapters\/pino-log\.ts$/ },
   // Read when first needed. The chains by which the SDK looks for credentials by itself are not.
   { name: "aws", test: /\/daemon\/adapters\/aws-http\.ts$|\/@aws-sdk\/client-sts\// },
   { name: "control", test: /\/daemon\/(?:http\/control-app|control\/handlers)\.ts$/ },
@@ -33,30 +34,42 @@ const groups = [
   { name: "aws-chains", test: /\/node_modules\/@(?:aws-sdk|smithy)\// },
 ]
 
-export default defineConfig({
-  input: {
-    "client/main": "client/main.ts",
-    "daemon/keychain-helper": "daemon/keychain-helper.ts",
-    "daemon/watchdog-thread": "daemon/watchdog-thread.ts",
-  },
+const shape: RolldownOptions = {
   platform: "node",
   external: ["@napi-rs/keyring"],
   // The SDK's ES modules, of which only what is used is taken.
   resolve: { mainFields: ["module", "main"] },
-  plugins: [commonJsFolder(), licences(), oneByteCharacters()],
-  output: {
-    dir: "dist",
-    cleanDir: true,
-    format: "cjs",
-    // A tenth of what a start reads and memory holds. Whose work is in it: THIRD-PARTY-LICENSES.
-    comments: false,
-    entryFileNames: "[name].js",
-    codeSplitting: { groups: groups.map((group, i) => ({ ...group, priority: groups.length - i })) },
-    // The name changes with what is in it: a daemon that runs never reads a file of another version.
-    chunkFileNames: ({ moduleIds }) =>
-      `${moduleIds.some((id) => id.startsWith(clientFolder)) ? "client" : "daemon"}/[name]-[hash].js`,
+}
+const written: OutputOptions = {
+  dir: "dist",
+  format: "cjs",
+  // A tenth of what a start reads and memory holds. Whose work is in it: THIRD-PARTY-LICENSES.
+  comments: false,
+  entryFileNames: "[name].js",
+}
+
+export default defineConfig([
+  {
+    ...shape,
+    input: { "client/main": "client/main.ts" },
+    plugins: [commonJsFolder(), licences(), oneByteCharacters()],
+    output: {
+      ...written,
+      cleanDir: true,
+      codeSplitting: { groups: groups.map((group, i) => ({ ...group, priority: groups.length - i })) },
+      // The name changes with what is in it: a daemon that runs never reads a file of another version.
+      chunkFileNames: ({ moduleIds }) =>
+        `${moduleIds.some((id) => id.startsWith(clientFolder)) ? "client" : "daemon"}/[name]-[hash].js`,
+    },
   },
-})
+  // What runs beside the daemon shares no file with it: each is one, and small.
+  ...["keychain-helper", "watchdog-thread"].map((name) => ({
+    ...shape,
+    input: { [`daemon/${name}`]: `daemon/${name}.ts` },
+    plugins: [oneByteCharacters()],
+    output: written,
+  })),
+])
 
 /** The package itself is of ES modules. */
 function commonJsFolder(): Plugin {

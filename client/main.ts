@@ -5,6 +5,7 @@
  * plainest forms they skip the command line's machinery, which would cost them a third of bare node's start. The rest
  * takes the usual way.
  */
+import { daemon } from "./commands/daemon.ts"
 import { env } from "./commands/env.ts"
 import { exec } from "./commands/exec.ts"
 import { credentialProcess } from "./commands/process.ts"
@@ -35,7 +36,6 @@ async function run(given: readonly string[]): Promise<void> {
     const flags = { "read-only": false, "no-region": false }
     process.exitCode = await guarded(context, () => exec(context, flags, ...args.slice(1)))
   } else if (command === "daemon" && args.length === 2 && args[1] === "--supervised") {
-    const { daemon } = await import("./commands/daemon.ts")
     process.exitCode = await daemon(context, { supervised: true })
   } else if (command === "__complete") {
     const { answer } = await import("./commands/completion.ts")

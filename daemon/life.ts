@@ -1,9 +1,9 @@
 /** The life of the daemon's process: signals, a start or a plain refusal, and an end with grace. */
 import type { Server } from "node:http"
-import { forbidCoreDumps } from "./adapters/core-dumps.ts"
 import { inheritedSockets, type Inherited } from "./adapters/inherited.ts"
 import type { Helper } from "./adapters/keychain-process.ts"
-import { pinoLog, type DaemonLog } from "./adapters/log.ts"
+import { openLog, type DaemonLog } from "./adapters/log.ts"
+import type { OwnModules } from "./adapters/own-modules.ts"
 import { CreddError } from "./core/errors.ts"
 import { controlEntrance, credentialsEntrance } from "./entrance.ts"
 import { refusingControl, refusingCredentials } from "./refusing.ts"
@@ -23,10 +23,12 @@ export interface LifeOptions {
   readonly env: Env
   /** The keychain's helper, where there may be something to ask it. */
   readonly helper: Helper | undefined
+  /** The daemon's own. */
+  readonly modules: OwnModules
 }
 
 /** Until a signal ends it; answers with the exit status. Throws a CreddError when it cannot start. */
-export async function live({ isSupervised, env, helper }: LifeOptions): Promise<number> {
+export async function live({ isSupervised, env, helper, modules }: LifeOptions): Promise<number> {
   // A diagnostic report holds the whole environment.
   Object.assign(process.report, { reportOnSignal: false, reportOnFatalError: false, reportOnUncaughtException: false })
   let started: Started | undefined
@@ -40,7 +42,7 @@ export async function live({ isSupervised, env, helper }: LifeOptions): Promise<
   const signalled = new Promise<string>((resolve) => {
     process.once("SIGTERM", resolve).once("SIGINT", resolve)
   })
-  let log: DaemonLog
+  let log: DaemonLog | undefined
   const entrances = { credentials: credentialsEntrance(), control: controlEntrance() }
   let inherited: Inherited<Server> = { ports: new Map(), control: undefined, inetDiag: undefined }
   try {
@@ -49,17 +51,18 @@ export async function live({ isSupervised, env, helper }: LifeOptions): Promise<
       control: entrances.control.door,
     })
     const settings = await readSettings(env)
-    log = pinoLog(settings.logLevel, env)
-    forbidCoreDumps(log)
+    log = openLog(settings.logLevel, env)
     endOnDefect(log)
-    started = await start({ settings, env, log, inherited, entrances, helper, isSupervised })
+    started = await start({ settings, env, log, inherited, entrances, helper, modules, isSupervised })
   } catch (error) {
     if (!isSupervised) throw error
     if (!(error instanceof CreddError)) {
       await new Promise((resolve) => setTimeout(resolve, defectMs))
       throw error
     }
-    pinoLog("error", env).error("not_started", { message: error.message, hint: error.hint })
+    const complaint = openLog("error", env)
+    complaint.error("not_started", { message: error.message, hint: error.hint })
+    await complaint.written()
     entrances.credentials.lead({ app: refusingCredentials, onRefused: () => undefined, mayAsk: () => true })
     entrances.control.lead(refusingControl(error))
     await Promise.race([signalled, new Promise((resolve) => setTimeout(resolve, refusingMs))])
@@ -68,6 +71,7 @@ export async function live({ isSupervised, env, helper }: LifeOptions): Promise<
     return 1
   } finally {
     helper?.dismiss()
+    await log?.written()
   }
   if (isReloadWanted) reload()
   const signal = await signalled
@@ -78,10 +82,16 @@ export async function live({ isSupervised, env, helper }: LifeOptions): Promise<
 
 /** In a state that nobody has thought of there is no going on. Node would print the error's message, whatever it holds. */
 function endOnDefect(log: DaemonLog): void {
-  process.once("uncaughtException", (error) => {
-    log.error("crashed", { error: error instanceof Error ? error.name : "unknown", at: placeOf(error) })
+  process.once("uncaughtException", (error) => void endWith(error, log))
+}
+
+async function endWith(error: unknown, log: DaemonLog): Promise<never> {
+  log.error("crashed", { error: error instanceof Error ? error.name : "unknown", at: placeOf(error) })
+  try {
+    await log.written()
+  } finally {
     process.exit(defectStatus)
-  })
+  }
 }
 
 function placeOf(error: unknown): string | undefined {

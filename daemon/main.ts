@@ -4,8 +4,10 @@
  */
 import "./no-inspector.ts"
 import { readFileSync } from "node:fs"
-import { useCompiled } from "./adapters/compiled.ts"
-import { keychainService, startHelper } from "./adapters/keychain-process.ts"
+import { compiledModules } from "./adapters/compiled.ts"
+import { keychainService, startHelper, type Helper } from "./adapters/keychain-process.ts"
+import { secretService } from "./adapters/secret-service.ts"
+import { busPath } from "./adapters/session-bus.ts"
 import { builtFile } from "./built.ts"
 import { pathsFrom } from "./paths.ts"
 
@@ -19,22 +21,31 @@ export interface DaemonOptions {
 /** Runs until a signal ends it; answers with the exit status. Throws a CreddError when it cannot start. */
 export async function runDaemon({ isSupervised }: DaemonOptions, env: Env = process.env): Promise<number> {
   process.umask(0o077)
-  const isKeychain = storeFrom(env) === "keychain"
-  const file = builtFile("keychain-helper.js")
-  const helper = isKeychain ? startHelper({ file, service: keychainService, env }) : undefined
-  useCompiled(pathsFrom(env).state)
+  const paths = pathsFrom(env)
+  const isKeychain = storeFrom(env, paths.settings) === "keychain"
+  const helper = isKeychain ? firstHelper(env) : undefined
+  // What is to be sent by now is sent: what follows takes its time.
+  await new Promise(setImmediate)
+  const modules = compiledModules(paths.state)
   const { live } = await import("./life.ts")
-  return await live({ isSupervised, env, helper })
+  return await live({ isSupervised, env, helper, modules })
+}
+
+function firstHelper(env: Env): Helper {
+  const options = { service: keychainService, env }
+  const helper = (): Helper => startHelper({ file: builtFile("keychain-helper.js"), ...options })
+  const path = busPath(env["DBUS_SESSION_BUS_ADDRESS"])
+  return path === undefined ? helper() : secretService({ path, service: keychainService, helper })
 }
 
 /** A guess, without a TOML parser: what the settings really say is read in its time, and a helper too many is sent home. */
-function storeFrom(env: Env): string {
-  return env["CREDD_STORE"] || /^[ \t]*store[ \t]*=[ \t]*["'](\w+)["']/m.exec(settingsText(env))?.[1] || "keychain"
+function storeFrom(env: Env, settings: string): string {
+  return env["CREDD_STORE"] || /^[ \t]*store[ \t]*=[ \t]*["'](\w+)["']/m.exec(textOf(settings))?.[1] || "keychain"
 }
 
-function settingsText(env: Env): string {
+function textOf(path: string): string {
   try {
-    return readFileSync(pathsFrom(env).settings, "utf8")
+    return readFileSync(path, "utf8")
   } catch {
     return ""
   }

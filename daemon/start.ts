@@ -5,9 +5,8 @@ import { sweepTemporaries } from "./adapters/atomic-file.ts"
 import { auditTrail } from "./adapters/audit.ts"
 import { awsConfig, awsFilesFrom } from "./adapters/aws-config.ts"
 import { breathe, systemClock } from "./adapters/clock.ts"
+import { forbidCoreDumps } from "./adapters/core-dumps.ts"
 import { errnoCode } from "./adapters/errno.ts"
-import { keepCompiled } from "./adapters/compiled.ts"
-import { holdFiles } from "./adapters/held-files.ts"
 import type { Inherited } from "./adapters/inherited.ts"
 import type { Helper } from "./adapters/keychain-process.ts"
 import { leaseFiles } from "./adapters/lease-files.ts"
@@ -21,10 +20,10 @@ import { awsSts } from "./adapters/sts.ts"
 import { peers as peersOf } from "./adapters/peers.ts"
 import { outsideCredentials } from "./adapters/outside-credentials.ts"
 import { notifier } from "./adapters/notifier.ts"
+import type { OwnModules } from "./adapters/own-modules.ts"
 import { watchEventLoop } from "./adapters/watchdog.ts"
 import { imdsPorts } from "./adapters/imds-ports.ts"
 import { endpointFileOf } from "./control/environment.ts"
-import { builtFolder } from "./built.ts"
 import { createHolds } from "./control/exec.ts"
 import type { ControlOptions } from "./control/options.ts"
 import { accessOf } from "./core/access.ts"
@@ -60,6 +59,7 @@ export interface StartOptions {
   readonly log: DaemonLog
   readonly inherited: Inherited<Server>
   readonly helper: Helper | undefined
+  readonly modules: OwnModules
   readonly isSupervised: boolean
   readonly entrances: { readonly credentials: Entrance<Credentials>; readonly control: Entrance<Handle> }
 }
@@ -77,6 +77,7 @@ export async function start({
   inherited,
   entrances,
   helper,
+  modules,
   isSupervised,
 }: StartOptions): Promise<Started> {
   const { paths } = settings
@@ -84,9 +85,9 @@ export async function start({
   const files = leaseFiles(paths.state)
   // A socket that was handed over answers before anybody listens on it.
   if (inherited.control === undefined && (await answers(paths.socket))) throw alreadyRunning(undefined)
-  await privateFolder(paths.state)
-  const sweeping = sweepTemporaries([paths.state, join(paths.state, "tokens")])
-  const [locked, known] = await Promise.all([lock.read(), files.read(), sweeping])
+  privateFolder(paths.state)
+  sweepTemporaries([paths.state, join(paths.state, "tokens")])
+  const locked = lock.read()
 
   const clock = systemClock()
   const http = once(async () => await (await import("./adapters/aws-http.ts")).openAwsHttp({ clock, env }))
@@ -119,7 +120,7 @@ export async function start({
       hasEnvironmentKey: Boolean(env["AWS_ACCESS_KEY_ID"] && env["AWS_SECRET_ACCESS_KEY"]),
     },
   })
-  const kept = known.filter(({ id }) => !locked.leases.includes(id))
+  const kept = files.read().filter(({ id }) => !locked.leases.includes(id))
   const leases = createLeases(kept, { clock, log, records: files })
   leases.onEnd((lease) => broker.forgetAccess(accessOf(lease)))
   const peers = peersOf({ allowUids: settings.allowUids, inetDiagFd: inherited.inetDiag })
@@ -151,13 +152,13 @@ export async function start({
 
   // Credentials are served from here on: what they do without is read behind the first answers.
   await new Promise((resolve) => setTimeout(resolve, firstAnswersMs))
+  forbidCoreDumps(log)
   const { openImds } = await import("./imds.ts")
   if (isSupervised) {
     watchEventLoop({ prefix: isJournal(2, env) ? "<2>" : "" })
     // An upgrade takes files from under a daemon that runs. Those that wait for their first need are held, not read: that
     // would be 13 MiB.
-    holdFiles({ folder: builtFolder(), onRead: keepCompiled })
-    keepCompiled()
+    modules.hold()
   }
   const imds = await openImds({
     broker,
@@ -209,9 +210,8 @@ export async function start({
   async function openControl(inheritedControl?: Server): Promise<void> {
     const control = inheritedControl ?? entrances.control.door()
     controls.push(control)
-    await (inheritedControl === undefined
-      ? listenOnSocket(control, paths.socket)
-      : privateFolder(dirname(paths.socket)))
+    if (inheritedControl === undefined) await listenOnSocket(control, paths.socket)
+    else privateFolder(dirname(paths.socket))
   }
   try {
     await openControl(inherited.control)

@@ -1,53 +1,49 @@
 /**
- * V8's compiled form of our own code, kept for the next start where Node can do that (22.8 and newer): it saves a third
- * of what reading the daemon takes, and two thirds of the SDK's. What lies there runs as us, so it lies in a folder that
- * nobody else can reach, or nowhere.
+ * V8's compiled form of our own code, kept for the next start: it saves a fifth of that, and two thirds of what reading the
+ * SDK takes. What lies there runs as us, so it lies in a folder that nobody else can reach, or nowhere. (Node has such a cache, since
+ * 22.8; it keeps no function that was compiled when it was called, which most are.)
  */
 import { lstatSync, mkdirSync, readdirSync, rmSync } from "node:fs"
-import nodeModule from "node:module"
-import { join } from "node:path"
+import { builtFolder } from "../built.ts"
 import { version } from "../version.ts"
-
-/** Younger than the types of the oldest Node that we run on. */
-interface CompileCache {
-  enableCompileCache?(folder: string): unknown
-  flushCompileCache?(): void
-}
-const cache: typeof nodeModule & CompileCache = nodeModule
-
-/** In the state folder, where there is one already: a first start makes it, and a later one is quicker. */
-export function useCompiled(state: string): void {
-  if (cache.enableCompileCache === undefined || !isOursAlone(state)) return
-  const folder = join(state, "compiled")
-  try {
-    mkdirSync(join(folder, version), { recursive: true, mode: 0o700 })
-    if (!isOursAlone(folder)) return
-    for (const other of readdirSync(folder)) {
-      if (other !== version) rmSync(join(folder, other), { recursive: true, force: true })
-    }
-  } catch {
-    // A full or read-only disk is no reason not to start.
-    return
-  }
-  cache.enableCompileCache(join(folder, version))
-}
+import { ownModules, type OwnModules } from "./own-modules.ts"
 
 /** Until a burst of reading is over, and its answer out. */
 const calmMs = 1_000
-let keeping: NodeJS.Timeout | undefined
 
-/** Writes down, in a moment, what was compiled by then; Node does so by itself only at an end with grace. */
-export function keepCompiled(): void {
-  clearTimeout(keeping)
-  keeping = setTimeout(() => cache.flushCompileCache?.(), calmMs).unref()
+/** The daemon's modules from now on, with what is kept of them in the state folder. */
+export function compiledModules(state: string): OwnModules {
+  let keeping: NodeJS.Timeout | undefined
+  const modules = ownModules({
+    folder: builtFolder(),
+    compiled: folderIn(state),
+    onRead() {
+      clearTimeout(keeping)
+      keeping = setTimeout(modules.keep, calmMs).unref()
+    },
+  })
+  return modules
+}
+
+/** This version's, and no other's; none where others could write, or nobody can. */
+function folderIn(state: string): string | undefined {
+  const folder = `${state}/compiled`
+  try {
+    mkdirSync(state, { recursive: true, mode: 0o700 })
+    if (!isOursAlone(state)) return undefined
+    mkdirSync(`${folder}/${version}`, { recursive: true, mode: 0o700 })
+    if (!isOursAlone(folder)) return undefined
+    for (const other of readdirSync(folder)) {
+      if (other !== version) rmSync(`${folder}/${other}`, { recursive: true, force: true })
+    }
+    return `${folder}/${version}`
+  } catch {
+    // A full or read-only disk is no reason not to start; whoever needs a folder there says so.
+    return undefined
+  }
 }
 
 function isOursAlone(folder: string): boolean {
-  try {
-    const found = lstatSync(folder)
-    return found.isDirectory() && found.uid === process.getuid?.() && (found.mode & 0o077) === 0
-  } catch {
-    // Not there, or where no folder can be: whoever needs one there says so.
-    return false
-  }
+  const found = lstatSync(folder)
+  return found.isDirectory() && found.uid === process.getuid?.() && (found.mode & 0o077) === 0
 }

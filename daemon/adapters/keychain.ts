@@ -1,5 +1,5 @@
 /** The OS keychain as an ItemStore, through a helper process that lives for one question. */
-import { readFile } from "node:fs/promises"
+import { readFileSync } from "node:fs"
 import * as v from "valibot"
 import { builtFile } from "../built.ts"
 import {
@@ -94,13 +94,13 @@ export function keychain(options: KeychainOptions): ItemStore {
   }
 
   async function index(): Promise<readonly string[]> {
-    const kept = await keptIndex()
+    const kept = keptIndex()
     return kept === undefined || kept.unsure.length > 0 ? await settledIndex(kept) : kept.names
   }
 
-  async function keptIndex(): Promise<Index | undefined> {
+  function keptIndex(): Index | undefined {
     try {
-      const kept = v.safeParse(indexSchema, await readFile(indexFile, "utf8"))
+      const kept = v.safeParse(indexSchema, readFileSync(indexFile, "utf8"))
       return kept.success ? kept.output : undefined
     } catch (error) {
       if (errnoCode(error) === "ENOENT") return undefined
@@ -124,7 +124,7 @@ export function keychain(options: KeychainOptions): ItemStore {
 
   /** What is believed, where the keychain cannot be asked. */
   async function believed(): Promise<readonly string[]> {
-    const kept = await keptIndex()
+    const kept = keptIndex()
     // A change of our own is no doubt: it will say how it ended.
     if (kept !== undefined && (kept.unsure.length === 0 || changes > 0)) return kept.names
     try {

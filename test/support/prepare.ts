@@ -16,6 +16,7 @@ const needed: Readonly<Record<string, string>> = {
   pass: "pass",
   "pinentry-tty": "pinentry-tty",
   python3: "python3",
+  "secret-tool": "libsecret-tools",
   tmux: "tmux",
   vim: "vim",
   "systemd-socket-activate": "systemd",
