@@ -144,14 +144,14 @@ function made(text: string) {
 
 describe("compiled forms", () => {
   const text =
-    'exports.said = () => `${__filename.slice(-4)} ${require("./b.js").more}`; exports.parent = module.filename'
+    'exports.said = () => `${__filename.slice(-4)} ${require("./b.js").more}`; exports.places = [module.filename, __dirname]'
   const more = 'exports.more = "and more"'
 
   it("are kept for whoever reads the modules next, for their owner alone, and written once", () => {
     const { folder, compiled, kept } = made(text)
     writeFileSync(join(folder, "b.js"), more)
     const first = reading(folder, compiled)
-    expect(first.read("a.js")).toHaveProperty("parent", join(folder, "a.js"))
+    expect(first.read("a.js")).toHaveProperty("places", [join(folder, "a.js"), folder])
     expect((first.read("a.js") as { said(): string }).said()).toBe("a.js and more")
     expect(readdirSync(compiled)).toEqual([])
 

@@ -1,4 +1,5 @@
 import { execFileSync } from "node:child_process"
+import { once } from "node:events"
 import { mkdtempSync, rmSync } from "node:fs"
 import { connect, createServer, type Server, type Socket } from "node:net"
 import { tmpdir } from "node:os"
@@ -85,7 +86,9 @@ describe("the Secret Service of a real gnome-keyring", () => {
   it("passes no secret over the bus that somebody could read there", async () => {
     store(keyring, "session/watched", "EXAMPLE-canary-secret")
     let passed = ""
+    let isOver: Promise<unknown> | undefined
     const path = await listening((socket) => {
+      isOver = once(socket, "close")
       const bus = connect({ path: pathOf(keyring) }).on("error", () => undefined)
       socket.pipe(bus).on("data", (bytes: Buffer) => (passed += bytes.toString("latin1")))
       bus.pipe(socket)
@@ -96,6 +99,8 @@ describe("the Secret Service of a real gnome-keyring", () => {
     expect(answer).toContain("EXAMPLE-canary-secret")
     expect(passed).toContain("/org/freedesktop/secrets/session/")
     expect(passed).not.toContain("EXAMPLE-canary-secret")
+    // Nobody is left on the bus.
+    await isOver
   })
 
   it.each([

@@ -1,4 +1,8 @@
 import { execFileSync } from "node:child_process"
+import { mkdtempSync, rmSync } from "node:fs"
+import { createServer } from "node:net"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { fc, test } from "@fast-check/vitest"
 import { describe, expect, it, onTestFinished } from "vitest"
 import { busPath, Reader, sessionBus, Writer } from "../../../daemon/adapters/session-bus.ts"
@@ -93,5 +97,25 @@ describe(sessionBus.name, () => {
     await expect(call()).rejects.toThrow(/closed|EPIPE|ECONNRESET/)
     made.close()
     await expect(call()).rejects.toThrow(/closed|EPIPE|ECONNRESET/)
+  })
+
+  it.each([
+    ["is longer than any that is awaited", [0x6c, 2, 0, 1, 0, 0, 0x20, 0], "too long"],
+    ["is in another byte order", [0x42, 2, 0, 1, 0, 0, 0, 0], "something else"],
+    ["is of another protocol", [0x6c, 2, 0, 2, 0, 0, 0, 0], "something else"],
+  ])("gives up where a message %s", async (_, head, why) => {
+    const folder = mkdtempSync(join(tmpdir(), "credd-bus-"))
+    const server = createServer((socket) =>
+      socket.write(Buffer.concat([Buffer.from("OK 0\r\n"), Buffer.from(head), Buffer.alloc(8)])),
+    )
+    await new Promise<void>((resolve) => void server.listen(join(folder, "bus"), resolve))
+    onTestFinished(() => {
+      server.close()
+      rmSync(folder, { recursive: true })
+    })
+
+    await expect(
+      sessionBus(join(folder, "bus")).call(bus, { ...object, member: "ListNames", answers: "as" }),
+    ).rejects.toThrow(why)
   })
 })
