@@ -7,6 +7,7 @@ import { mkdir, writeFile } from "node:fs/promises"
 import { availableParallelism } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { flagsOf } from "../support/flags.ts"
 import { daemonStart } from "./daemon-start.ts"
 import { bareTwin, hotPath, hotPathSeconds } from "./hot-path.ts"
 import { credd, install, type InstallOptions, type Installation } from "./installation.ts"
@@ -15,7 +16,7 @@ import { node, ran, restingMiB, stopped } from "./processes.ts"
 import { scale } from "./scale.ts"
 import { isMet, table, type Row } from "./table.ts"
 
-const seconds = Number(process.env["CREDD_BENCH_SECONDS"] ?? 3)
+const { seconds } = flagsOf("npm run bench -- [--seconds N]", { seconds: 3 })
 const clientPairs = 25
 
 const results = fileURLToPath(new URL("../../../.cache/bench.json", import.meta.url))

@@ -10,8 +10,8 @@ import { mkdir, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { parseArgs } from "node:util"
 import { startSandbox, type Sandbox } from "../sandbox/sandbox.ts"
+import { flagsOf } from "../support/flags.ts"
 import type { FromDaemon, ToDaemon } from "./day-daemon.ts"
 import { rawCaller } from "./raw-request.ts"
 import { memoryOf, type MemorySample } from "./report.ts"
@@ -28,8 +28,7 @@ const results = fileURLToPath(new URL("../../../.cache/day.json", import.meta.ur
 /** What memory may be after the day, of what it was at rest; and what may still be added in a day by the trend of its last half. */
 const most = { ratio: 1.1, growthRatio: 0.05 }
 
-const { values } = parseArgs({ options: { requests: { type: "string" } } })
-const requests = Number(values.requests ?? 1_000_000)
+const { requests } = flagsOf("npm run soak:day -- [--requests N]", { requests: 1_000_000 })
 
 interface InUse {
   readonly mebibytes: number

@@ -8,9 +8,9 @@ import { readFileSync } from "node:fs"
 import { dirname } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { fileURLToPath } from "node:url"
-import { parseArgs } from "node:util"
 import { whyDenied } from "../sandbox/policy.ts"
 import type { Principal } from "../sandbox/principal.ts"
+import { flagsOf } from "../support/flags.ts"
 import { rawCallers, toolCallers, type CallersOptions } from "./callers.ts"
 import { createEvents } from "./events.ts"
 import { startMachine, type Machine } from "./machine.ts"
@@ -27,10 +27,10 @@ const shown = 20
 const rememberedMs = 180_000
 const results = fileURLToPath(new URL("../../../.cache/soak.json", import.meta.url))
 
-const { values } = parseArgs({ options: { minutes: { type: "string" }, seed: { type: "string" } } })
-const minutes = Number(values.minutes ?? 10)
-const seed = Number(values.seed ?? Math.floor(Math.random() * 2 ** 31))
-if (!(minutes > 0) || !Number.isInteger(seed)) throw new TypeError("usage: npm run soak -- --minutes N [--seed S]")
+const { minutes, seed } = flagsOf("npm run soak -- [--minutes N] [--seed S]", {
+  minutes: 10,
+  seed: Math.floor(Math.random() * 2 ** 31) + 1,
+})
 console.log(`credd soak: ${minutes} min, seed ${seed}`)
 process.exitCode = (await soak()) ? 0 : 1
 
