@@ -82,7 +82,12 @@ export async function live({ isSupervised, env, helper, modules }: LifeOptions):
 
 /** In a state that nobody has thought of there is no going on. Node would print the error's message, whatever it holds. */
 function endOnDefect(log: DaemonLog): void {
-  process.once("uncaughtException", (error) => void endWith(error, log))
+  let isEnding = false
+  process.on("uncaughtException", (error) => {
+    // Its end may take a moment, and what goes wrong meanwhile is not for Node to print.
+    if (!isEnding) void endWith(error, log)
+    isEnding = true
+  })
 }
 
 async function endWith(error: unknown, log: DaemonLog): Promise<never> {

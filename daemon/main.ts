@@ -5,6 +5,7 @@
 import "./no-inspector.ts"
 import { readFileSync } from "node:fs"
 import { compiledModules } from "./adapters/compiled.ts"
+import { emptyCoreDumps } from "./adapters/core-dumps.ts"
 import { keychainService, startHelper, type Helper } from "./adapters/keychain-process.ts"
 import { secretService } from "./adapters/secret-service.ts"
 import { busPath } from "./adapters/session-bus.ts"
@@ -21,12 +22,15 @@ export interface DaemonOptions {
 /** Runs until a signal ends it; answers with the exit status. Throws a CreddError when it cannot start. */
 export async function runDaemon({ isSupervised }: DaemonOptions, env: Env = process.env): Promise<number> {
   process.umask(0o077)
+  emptyCoreDumps()
   const paths = pathsFrom(env)
   const isKeychain = storeFrom(env, paths.settings) === "keychain"
   const helper = isKeychain ? firstHelper(env) : undefined
-  // What is to be sent by now is sent: what follows takes its time.
-  await new Promise(setImmediate)
   const modules = compiledModules(paths.state)
+  // The keyring answers in two rounds while the daemon is read, in two parts: each turn sends what is to be sent by then.
+  await new Promise(setImmediate)
+  await import("./settings.ts")
+  await new Promise(setImmediate)
   const { live } = await import("./life.ts")
   return await live({ isSupervised, env, helper, modules })
 }
@@ -35,7 +39,9 @@ function firstHelper(env: Env): Helper {
   const options = { service: keychainService, env }
   const helper = (): Helper => startHelper({ file: builtFile("keychain-helper.js"), ...options })
   const path = busPath(env["DBUS_SESSION_BUS_ADDRESS"])
-  return path === undefined ? helper() : secretService({ path, service: keychainService, helper })
+  return path === undefined || process.platform !== "linux"
+    ? helper()
+    : secretService({ path, service: keychainService, helper })
 }
 
 /** A guess, without a TOML parser: what the settings really say is read in its time, and a helper too many is sent home. */

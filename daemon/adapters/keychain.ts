@@ -1,5 +1,6 @@
 /** The OS keychain as an ItemStore, through a helper process that lives for one question. */
 import { readFileSync } from "node:fs"
+import { readFile } from "node:fs/promises"
 import * as v from "valibot"
 import { builtFile } from "../built.ts"
 import {
@@ -59,6 +60,7 @@ export function keychain(options: KeychainOptions): ItemStore {
   let queue: Promise<unknown> = Promise.resolve()
   let hangs = 0
   let changes = 0
+  let isStart = true
 
   async function inTurn<T>(work: () => Promise<T>): Promise<T> {
     const hangsBefore = hangs
@@ -94,13 +96,19 @@ export function keychain(options: KeychainOptions): ItemStore {
   }
 
   async function index(): Promise<readonly string[]> {
-    const kept = keptIndex()
+    const kept = await keptIndex()
     return kept === undefined || kept.unsure.length > 0 ? await settledIndex(kept) : kept.names
   }
 
-  function keptIndex(): Index | undefined {
+  async function keptIndex(): Promise<Index | undefined> {
+    // A start waits for it; later a disk that hangs must not hold up those who are served.
+    const isFirst = isStart
+    isStart = false
     try {
-      const kept = v.safeParse(indexSchema, readFileSync(indexFile, "utf8"))
+      const kept = v.safeParse(
+        indexSchema,
+        isFirst ? readFileSync(indexFile, "utf8") : await readFile(indexFile, "utf8"),
+      )
       return kept.success ? kept.output : undefined
     } catch (error) {
       if (errnoCode(error) === "ENOENT") return undefined
@@ -124,7 +132,7 @@ export function keychain(options: KeychainOptions): ItemStore {
 
   /** What is believed, where the keychain cannot be asked. */
   async function believed(): Promise<readonly string[]> {
-    const kept = keptIndex()
+    const kept = await keptIndex()
     // A change of our own is no doubt: it will say how it ended.
     if (kept !== undefined && (kept.unsure.length === 0 || changes > 0)) return kept.names
     try {

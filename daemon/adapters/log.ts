@@ -2,7 +2,7 @@
  * The Log. Its first lines wait for pino, which is read behind the daemon's first answers: to read it is an eighth of a
  * start, and nobody reads a log so soon.
  */
-import { fstatSync } from "node:fs"
+import { fstatSync, writeSync } from "node:fs"
 import type { Log } from "../core/ports.ts"
 import type { Line, Writer } from "./pino-log.ts"
 
@@ -21,8 +21,11 @@ export function openLog(level: string, env: Readonly<Record<string, string | und
   let reading: Promise<void> | undefined
 
   async function read(): Promise<void> {
-    const { pinoWriter } = await import("./pino-log.ts")
-    writer = pinoWriter(current, { toJournal: isJournal(2, env) })
+    const toJournal = isJournal(2, env)
+    writer = await import("./pino-log.ts").then(
+      ({ pinoWriter }) => pinoWriter(current, { toJournal }),
+      () => bareWriter,
+    )
     for (const line of waiting.splice(0)) writer.write(line)
   }
   const written = async (): Promise<void> => await (reading ??= read())
@@ -48,6 +51,14 @@ export function openLog(level: string, env: Readonly<Record<string, string | und
     },
     written,
   }
+}
+
+/** An upgrade has taken pino away in the first moments. Facts are left out, since nothing hides those that must not be seen. */
+const bareWriter: Writer = {
+  write({ severity, event, time }) {
+    writeSync(2, `${JSON.stringify({ severity, time: new Date(time).toISOString(), pid: process.pid, event })}\n`)
+  },
+  setLevel: () => undefined,
 }
 
 /** Whether a descriptor leads to the journal: systemd names its device and inode. A redirected one leads elsewhere. */

@@ -14,6 +14,8 @@ import {
   readFileSync,
   readSync,
   renameSync,
+  rmSync,
+  statSync,
   writeFileSync,
 } from "node:fs"
 import nodeModule, { createRequire } from "node:module"
@@ -25,6 +27,8 @@ export interface OwnModulesOptions {
   readonly folder: string
   /** Where compiled forms are kept, if they are to be. Whoever can write here runs as us. */
   readonly compiled?: string | undefined
+  /** The Node that compiles: another one's is of no use, and V8 does not always see that it is another's. */
+  readonly build?: string
   /** Hears of each module that was read. */
   readonly onRead: () => void
 }
@@ -53,7 +57,7 @@ interface Fresh {
   readonly text: string
 }
 
-export function ownModules({ folder, compiled, onRead }: OwnModulesOptions): OwnModules {
+export function ownModules({ folder, compiled, build = thisBuild(), onRead }: OwnModulesOptions): OwnModules {
   const require = createRequire(join(folder, "any.js"))
   const prefix = `${folder}${sep}`
   const ours = new Set(modulesIn(folder).map((name) => prefix + name))
@@ -94,7 +98,7 @@ export function ownModules({ folder, compiled, onRead }: OwnModulesOptions): Own
   }
 
   function runKept(module: NodeJS.Module, path: string, text: string, file: string): void {
-    const kept = keptFor(text, file)
+    const kept = keptFor(build + text, file)
     const script = new Script(`(function (exports, require, module, __filename, __dirname) {${text}\n})`, {
       filename: path,
       ...(kept === undefined ? {} : { cachedData: kept }),
@@ -102,7 +106,13 @@ export function ownModules({ folder, compiled, onRead }: OwnModulesOptions): Own
     // Another V8 than the one that made it has no use for it.
     if (kept === undefined || script.cachedDataRejected === true) fresh.set(file, { script, text })
     const ask = (name: string): unknown => module.require(name)
-    script.runInThisContext().call(module.exports, module.exports, ask, module, path, folder)
+    try {
+      script.runInThisContext().call(module.exports, module.exports, ask, module, path, folder)
+    } catch (error) {
+      // Whatever it was, the next start is not to meet it again for what was kept.
+      rmSync(file, { force: true })
+      throw error
+    }
   }
 
   return {
@@ -117,7 +127,7 @@ export function ownModules({ folder, compiled, onRead }: OwnModulesOptions): Own
       }
     },
     keep() {
-      for (const [file, { script, text }] of fresh) keepIn(file, text, script.createCachedData())
+      for (const [file, { script, text }] of fresh) keepIn(file, build + text, script.createCachedData())
       fresh.clear()
     },
   }
@@ -140,29 +150,44 @@ function textOf(descriptor: number): string {
   return bytes.toString()
 }
 
+/** Two Nodes of one version may differ: they are told apart by their program files. */
+function thisBuild(): string {
+  // On Linux by a path that the service's walls let us look at.
+  const program = process.platform === "linux" ? "/proc/self/exe" : process.execPath
+  let file: readonly unknown[]
+  try {
+    const { dev, ino, size, mtimeMs } = statSync(program)
+    file = [dev, ino, size, mtimeMs]
+  } catch {
+    file = []
+  }
+  return JSON.stringify([process.versions, process.arch, ...file])
+}
+
 const digestBytes = 32
 
-function keptFor(text: string, file: string): Buffer | undefined {
+function keptFor(source: string, file: string): Buffer | undefined {
   try {
     const bytes = readFileSync(file)
     const compiled = bytes.subarray(digestBytes)
-    // V8 looks at the text's length only, and believes the rest.
-    return digestOf(text, compiled).equals(bytes.subarray(0, digestBytes)) ? compiled : undefined
+    // V8 looks at the text's length and its own version only, and believes the rest.
+    return digestOf(source, compiled).equals(bytes.subarray(0, digestBytes)) ? compiled : undefined
   } catch {
     return undefined
   }
 }
 
-function keepIn(file: string, text: string, compiled: Buffer): void {
+function keepIn(file: string, source: string, compiled: Buffer): void {
   const temporary = `${file}.tmp`
   try {
-    writeFileSync(temporary, Buffer.concat([digestOf(text, compiled), compiled]), { mode: 0o600 })
+    writeFileSync(temporary, Buffer.concat([digestOf(source, compiled), compiled]), { mode: 0o600 })
     renameSync(temporary, file)
   } catch {
-    // A full or read-only disk: the next start takes its time.
+    // A full or read-only disk: the next start takes its time, and finds no half of it.
+    rmSync(temporary, { force: true })
   }
 }
 
-function digestOf(text: string, compiled: Uint8Array): Buffer {
-  return createHash("sha256").update(text).update(compiled).digest()
+function digestOf(source: string, compiled: Uint8Array): Buffer {
+  return createHash("sha256").update(source).update(compiled).digest()
 }

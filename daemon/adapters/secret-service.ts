@@ -29,7 +29,6 @@ export function secretService({ path, service: ours, helper }: SecretServiceOpti
   // Who asks hears of it.
   session.catch(() => undefined)
   let isWaiting = true
-  let instead: Helper | undefined
 
   async function read(names: readonly string[]): Promise<KeychainAnswer> {
     const found = await Promise.all(names.map(async (each) => await itemOf(bus, ours, each)))
@@ -47,13 +46,12 @@ export function secretService({ path, service: ours, helper }: SecretServiceOpti
       const answer = asked.op === "read" ? await within(patienceMs, read(asked.names)) : undefined
       bus.close()
       if (answer !== undefined) return JSON.stringify(answer)
-      instead = helper()
-      return await instead.ask(question)
+      return await helper().ask(question)
     },
     dismiss() {
+      if (!isWaiting) return
       isWaiting = false
       bus.close()
-      instead?.dismiss()
     },
   }
 }
@@ -61,7 +59,8 @@ export function secretService({ path, service: ours, helper }: SecretServiceOpti
 async function within<T>(ms: number, work: Promise<T>): Promise<T | undefined> {
   const over = new AbortController()
   const late = new Promise<undefined>((resolve) => {
-    const timer = setTimeout(() => resolve(undefined), ms)
+    // Timers are looked at before sockets are: after a busy moment an answer may lie there unread.
+    const timer = setTimeout(() => setImmediate(() => resolve(undefined)), ms)
     over.signal.addEventListener("abort", () => clearTimeout(timer))
   })
   try {
@@ -98,6 +97,15 @@ interface Session {
 
 /** What passes over the bus is not for whoever watches it. */
 async function openSession(bus: Bus): Promise<Session> {
+  // gnome-keyring (42 to 50) may end, and lock itself, when a session is the very first that a new caller asks for: it has not written
+  // the caller down by then.
+  await bus.call(name, {
+    ...service,
+    member: "ReadAlias",
+    signature: "s",
+    write: (body) => void body.string("default"),
+    answers: "o",
+  })
   const secret = numberFrom(randomBytes(32))
   const answer = await bus.call(name, {
     ...service,

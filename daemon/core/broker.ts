@@ -195,10 +195,12 @@ export function createBroker(options: BrokerOptions): Broker {
     async settle() {
       // The store takes its time, and the files are read meanwhile.
       const settled = sessions.settle()
+      const reread = catalog.reread()
       const keyed = await store.accessKeyProfiles().catch((error: unknown) => {
         log.debug("store_unreadable", () => reason(error))
         return catalog.keyed()
       })
+      await reread
       await catalog.setKeyed(keyed)
       return await settled
     },

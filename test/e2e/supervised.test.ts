@@ -456,6 +456,36 @@ describe.each(majors)("the daemon's code, compiled by Node %i", (major) => {
   })
 })
 
+const older = nodeOf("20.19.0")
+
+// V8 takes what another Node 20 has compiled for its own.
+it.runIf(older !== undefined)(
+  "starts on a node that was upgraded under it, and on the old one again",
+  async () => {
+    const box = await install()
+    const home = box.env["CREDD_HOME"] ?? ""
+    const digest = (): string => {
+      const folder = join(home, "compiled", ours)
+      const kept = readdirSync(folder).find((name) => /^daemon-.*\.compiled$/.test(name))
+      return kept === undefined ? "" : readFileSync(join(folder, kept)).toString("hex", 0, 32)
+    }
+    const seen = new Set<string>()
+    for (const node of [older ?? "", nodeOf(20) ?? "", older ?? ""]) {
+      const { child, said } = begin(box, node, [credd, "daemon"])
+      expect(await answering(box), said()).toBe(child.pid)
+      if (seen.size < 2) {
+        await vi.waitFor(() => {
+          expect(digest()).not.toBe("")
+          expect(seen).not.toContain(digest())
+        }, 10_000)
+        seen.add(digest())
+      }
+      await killed(child, "SIGTERM")
+    }
+  },
+  60_000,
+)
+
 describe("launch.sh", () => {
   it("leaves a planted dependency no file that is not the daemon's, no native code and no debugger", async () => {
     const box = await install()

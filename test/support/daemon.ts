@@ -192,8 +192,10 @@ export async function fetchCredentials(
   return { status: response.status, body: (await response.json()) as Record<string, string> }
 }
 
-/** Adds alice's access key and logs in as a person would. */
-export async function signIn({ run, sandbox }: Installation, more: readonly string[] = []): Promise<void> {
+/** Adds alice's access key and logs in as a person would; answers with the code that was sent. */
+export async function signIn({ run, sandbox }: Installation, more: readonly string[] = []): Promise<string> {
   expect(await run(["add", "acme"], accessKeyLines)).toMatchObject({ status: 0 })
-  expect(await run(["login", "acme", ...more], `${sandbox.mfaCode("alice")}\n`)).toMatchObject({ status: 0 })
+  const code = sandbox.mfaCode("alice")
+  expect(await run(["login", "acme", ...more], `${code}\n`)).toMatchObject({ status: 0 })
+  return code
 }

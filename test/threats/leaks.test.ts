@@ -171,6 +171,44 @@ describe("the secrets of a working day", () => {
     },
   )
 
+  it.runIf(process.platform === "linux")("are in no core file of a daemon that is only about to start", async () => {
+    const box = await install({ EXAMPLE_SECRET: "EXAMPLE-canary-in-memory" })
+    const credd = fileURLToPath(new URL("../../dist/client/main.js", import.meta.url))
+    const daemon = spawn("sh", ["-c", `ulimit -c unlimited; exec "$0" "$@"`, process.execPath, credd, "daemon"], {
+      env: box.env,
+      cwd: box.home,
+      stdio: "ignore",
+    })
+    onTestFinished(() => void daemon.kill("SIGKILL"))
+    await vi.waitFor(
+      () => expect(readFileSync(`/proc/${daemon.pid}/coredump_filter`, "utf8").trim()).toBe("00000000"),
+      { timeout: 5_000, interval: 1 },
+    )
+
+    await killed(daemon, "SIGABRT")
+
+    for (const name of readdirSync(box.home).filter((each) => each.startsWith("core"))) {
+      expect(readFileSync(join(box.home, name)).includes("EXAMPLE-canary-in-memory")).toBe(false)
+    }
+  })
+
+  it("are not in what is said of two defects, one after the other, before anything else was said", async () => {
+    const box = await install()
+    // As soon as somebody listens for defects.
+    const early = `process.on("newListener", (event) => {
+      if (event !== "uncaughtException") return
+      setImmediate(() => { throw new TypeError("EXAMPLE-canary") })
+      setImmediate(() => { throw new RangeError("EXAMPLE-canary") })
+    })`
+    box.env["NODE_OPTIONS"] = `--import=data:text/javascript;base64,${Buffer.from(early).toString("base64")}`
+
+    const { status, stderr } = await box.startInVain()
+
+    expect(status).toBe(70)
+    expect(stderr).toContain('"event":"crashed","error":"TypeError"')
+    expect(stderr).not.toContain("EXAMPLE-canary")
+  })
+
   it.each([
     ["throws", "throw new TypeError('EXAMPLE-canary')"],
     ["rejects", "void Promise.reject(new TypeError('EXAMPLE-canary'))"],

@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process"
 import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -26,6 +27,12 @@ describe(lockRecord.name, () => {
 
   it.each(["", "{", "[]", '{"sessions":[1],"leases":[]}'])("takes %j for no lock at all", async (text) => {
     writeFileSync(join(folder, "locked.json"), text)
+
+    expect(lockRecord(folder).read()).toEqual(nothing)
+  })
+
+  it("does not wait for what is no file", () => {
+    execFileSync("mkfifo", [join(folder, "locked.json")])
 
     expect(lockRecord(folder).read()).toEqual(nothing)
   })

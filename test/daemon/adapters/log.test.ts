@@ -1,9 +1,12 @@
 import { spawnSync } from "node:child_process"
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { describe, expect, it } from "vitest"
+import { describe, expect, it, onTestFinished } from "vitest"
 import { openLog } from "../../../daemon/adapters/log.ts"
 
-const built = fileURLToPath(new URL("../../../build/daemon/adapters/log.js", import.meta.url))
+const here = fileURLToPath(new URL("../../../build/daemon/adapters/log.js", import.meta.url))
 
 interface Line {
   readonly level: number
@@ -12,7 +15,7 @@ interface Line {
 }
 
 /** What a process of its own leaves on stderr that does this with a log. */
-function linesOf(work: string): readonly Line[] {
+function linesOf(work: string, built = here): readonly Line[] {
   const program = `
     const { openLog } = await import(${JSON.stringify(built)})
     const wait = (ms) => { const end = Date.now() + ms; while (Date.now() < end); }
@@ -93,6 +96,18 @@ describe(openLog.name, () => {
     )
 
     expect(lines).toMatchObject([{ token: "[Redacted]", a: { secretAccessKey: "[Redacted]" } }])
+    expect(JSON.stringify(lines)).not.toContain("EXAMPLE-canary")
+  })
+
+  it("says what happened, and no more, where pino is gone", () => {
+    const folder = mkdtempSync(join(tmpdir(), "credd-log-"))
+    onTestFinished(() => rmSync(folder, { recursive: true }))
+    writeFileSync(join(folder, "package.json"), '{ "type": "module" }')
+    copyFileSync(here, join(folder, "log.js"))
+
+    const lines = linesOf('openLog("info").error("crashed", { token: "EXAMPLE-canary" })', join(folder, "log.js"))
+
+    expect(lines).toMatchObject([{ severity: "error", event: "crashed" }])
     expect(JSON.stringify(lines)).not.toContain("EXAMPLE-canary")
   })
 })

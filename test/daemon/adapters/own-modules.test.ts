@@ -1,4 +1,5 @@
 import {
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -117,12 +118,12 @@ describe(ownModules.name, () => {
 })
 
 /** As another process would, which has read none of it. */
-function reading(folder: string, compiled: string) {
+function reading(folder: string, compiled: string, build?: string) {
   const require = createRequire(join(folder, "any.js"))
   const plain = require.extensions[".js"]
   onTestFinished(() => void (require.extensions[".js"] = plain))
   const onRead = vi.fn<() => void>()
-  const modules = ownModules({ folder, compiled, onRead })
+  const modules = ownModules({ folder, compiled, onRead, ...(build === undefined ? {} : { build }) })
   return {
     onRead,
     modules,
@@ -209,6 +210,46 @@ describe("compiled forms", () => {
     // What was mended was whole: the third had nothing to keep.
     expect(readFileSync(kept, "utf8")).toBe("")
     expect(mended.length).toBeGreaterThan(100)
+  })
+
+  it("are another Node's to make anew, whether V8 sees it or not", () => {
+    const { folder, compiled, kept } = made('exports.said = () => "said"')
+    const first = reading(folder, compiled)
+    first.read("a.js")
+    first.modules.keep()
+    const before = readFileSync(kept)
+
+    const second = reading(folder, compiled, "another build")
+    second.read("a.js")
+    second.modules.keep()
+
+    expect(readFileSync(kept).subarray(0, 32).equals(before.subarray(0, 32))).toBe(false)
+  })
+
+  it("are thrown away where a module fails with them", () => {
+    const { folder, compiled, kept } = made("if (process.compiledTest) throw new Error('EXAMPLE')")
+    const first = reading(folder, compiled)
+    first.read("a.js")
+    first.modules.keep()
+    expect(existsSync(kept)).toBe(true)
+    Object.assign(process, { compiledTest: true })
+    onTestFinished(() => void Reflect.deleteProperty(process, "compiledTest"))
+
+    expect(() => reading(folder, compiled).read("a.js")).toThrow("EXAMPLE")
+
+    expect(existsSync(kept)).toBe(false)
+  })
+
+  it("leave no half of a file where they could not be written", () => {
+    const { folder, compiled } = made('exports.said = "said"')
+    const { modules, read } = reading(folder, compiled)
+    read("a.js")
+    // In the place that it would be moved to.
+    mkdirSync(join(compiled, "a.js.compiled", "x"), { recursive: true })
+
+    modules.keep()
+
+    expect(readdirSync(compiled)).toEqual(["a.js.compiled"])
   })
 
   it("are done without where they cannot be kept", () => {

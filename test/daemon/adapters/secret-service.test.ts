@@ -130,6 +130,36 @@ describe("the Secret Service of a real gnome-keyring", () => {
     expect(ask).toHaveBeenCalledExactlyOnceWith(question)
   })
 
+  // gnome-keyring may end, and be locked then, where a session is the first that it is asked for by somebody new.
+  it("opens its session only when the service has answered something else", async () => {
+    store(keyring, "session/order", "EXAMPLE")
+    const passed: string[] = []
+    const path = await listening((socket) => {
+      const bus = connect({ path: pathOf(keyring) }).on("error", () => undefined)
+      socket.on("data", (bytes: Buffer) => passed.push(`> ${bytes.toString("latin1")}`)).pipe(bus)
+      bus.on("data", (bytes: Buffer) => passed.push(`< ${bytes.toString("latin1")}`)).pipe(socket)
+    })
+
+    await asked(path).first.ask(readOf("session/order"))
+
+    const place = (text: string): number => passed.findIndex((each) => each.includes(text))
+    const answered = passed.findIndex((each) => each.startsWith("<") && each.includes("/org/freedesktop/secrets/"))
+    expect(place("ReadAlias")).toBeGreaterThanOrEqual(0)
+    expect(answered).toBeGreaterThan(place("ReadAlias"))
+    expect(place("OpenSession")).toBeGreaterThan(answered)
+  })
+
+  it("leaves a question under way alone when it is sent home", async () => {
+    store(keyring, "session/asked", "EXAMPLE")
+    const { first, helper } = asked(pathOf(keyring))
+
+    const answer = first.ask(readOf("session/asked"))
+    first.dismiss()
+
+    expect(await answer).toContain("EXAMPLE")
+    expect(helper).not.toHaveBeenCalled()
+  })
+
   it("starts no helper where nobody asks", () => {
     const { first, helper } = asked(pathOf(keyring))
 
