@@ -6,13 +6,13 @@ import { installMissing } from "../support/prepare.ts"
 
 const cache = resolve(".cache/service")
 /** Renamed when its recipe changes. */
-export const disk = join(cache, "bookworm-1")
+export const disk = join(cache, "bookworm-2")
 export const tarball = join(cache, "credd.tgz")
 /** The package, installed as `npm install -g` does: a layer over the disk. */
 export const installed = join(cache, "installed")
 
 const inside =
-  "systemd,systemd-sysv,dbus,dbus-user-session,libpam-systemd,gnome-keyring,libsecret-tools,curl,procps,iproute2,ca-certificates"
+  "systemd,systemd-sysv,dbus,dbus-broker,dbus-user-session,libpam-systemd,gnome-keyring,libsecret-tools,curl,procps,iproute2,ca-certificates"
 
 export default function prepare(): void {
   installMissing({
@@ -41,6 +41,9 @@ cp "$(readlink -f "${process.execPath}")" "$1/usr/bin/node"
 mkdir -p "$1/usr/lib/node_modules"
 cp -r "$(npm root -g)/npm" "$1/usr/lib/node_modules/"
 ln -sf ../lib/node_modules/npm/bin/npm-cli.js "$1/usr/bin/npm"
+# There for one test; Debian would have it in dbus-daemon's place from now on.
+chroot "$1" systemctl --quiet disable dbus-broker.service
+chroot "$1" systemctl --quiet --global disable dbus-broker.service
 chroot "$1" useradd -m -s /bin/bash owner
 chroot "$1" useradd -m -s /bin/bash intruder
 : > "$1/etc/machine-id"
