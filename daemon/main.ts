@@ -1,14 +1,11 @@
-/**
- * The daemon's door. The keychain's helper needs as long to start as the daemon itself: it is under way before the daemon's
- * own code is read, and waits for its question.
- */
+/** The daemon's door. The keychain takes as long as the daemon itself: it is on its way before the daemon's own code is read. */
 import "./no-inspector.ts"
-import { readFileSync } from "node:fs"
 import { compiledModules } from "./adapters/compiled.ts"
 import { emptyCoreDumps } from "./adapters/core-dumps.ts"
 import { keychainService, startHelper, type Helper } from "./adapters/keychain-process.ts"
 import { secretService } from "./adapters/secret-service.ts"
 import { busPath } from "./adapters/session-bus.ts"
+import { textOf } from "./adapters/small-file.ts"
 import { builtFile } from "./built.ts"
 import { pathsFrom } from "./paths.ts"
 
@@ -47,12 +44,4 @@ function firstHelper(env: Env): Helper {
 /** A guess, without a TOML parser: what the settings really say is read in its time, and a helper too many is sent home. */
 function storeFrom(env: Env, settings: string): string {
   return env["CREDD_STORE"] || /^[ \t]*store[ \t]*=[ \t]*["'](\w+)["']/m.exec(textOf(settings))?.[1] || "keychain"
-}
-
-function textOf(path: string): string {
-  try {
-    return readFileSync(path, "utf8")
-  } catch {
-    return ""
-  }
 }

@@ -1,6 +1,6 @@
 /** Writes a file whole or not at all: a temporary file beside it, flushed, then renamed over it. */
 import { randomBytes } from "node:crypto"
-import { closeSync, constants, fstatSync, openSync, readFileSync, readdirSync, rmSync } from "node:fs"
+import { constants, readdirSync, rmSync } from "node:fs"
 import { open, rename, rm, type FileHandle } from "node:fs/promises"
 import { dirname, join } from "node:path"
 import { storeWriteFailed } from "../core/errors.ts"
@@ -11,7 +11,7 @@ export interface WriteOptions {
   readonly flush?: boolean
 }
 
-const { O_RDONLY, O_NONBLOCK, O_WRONLY, O_CREAT, O_EXCL, O_SYNC } = constants
+const { O_WRONLY, O_CREAT, O_EXCL, O_SYNC } = constants
 
 /** Throws `StoreWriteFailed`; what stood there before is then unchanged. */
 export async function writeFileAtomic(
@@ -52,20 +52,6 @@ function namesIn(folder: string): readonly string[] {
     return readdirSync(folder)
   } catch {
     return []
-  }
-}
-
-/** What such a file holds, or nothing where it cannot be read. Never waits for one that is no file. */
-export function textOf(path: string): string {
-  try {
-    const file = openSync(path, O_RDONLY | O_NONBLOCK)
-    try {
-      return fstatSync(file).isFile() ? readFileSync(file, "utf8") : ""
-    } finally {
-      closeSync(file)
-    }
-  } catch {
-    return ""
   }
 }
 

@@ -5,8 +5,9 @@ import { join } from "node:path"
 import * as v from "valibot"
 import type { Lease, LeaseRecords } from "../core/leases.ts"
 import type { Secret } from "../core/secret.ts"
-import { textOf, writeFileAtomic } from "./atomic-file.ts"
+import { writeFileAtomic } from "./atomic-file.ts"
 import { privateFolder } from "./listen.ts"
+import { textOf } from "./small-file.ts"
 
 const version = 2
 

@@ -1,7 +1,8 @@
 /** What the last `credd lock` was to end, written down before it ends anything: a start after a crash ends the rest of it. */
 import { join } from "node:path"
 import * as v from "valibot"
-import { textOf, writeFileAtomic } from "./atomic-file.ts"
+import { writeFileAtomic } from "./atomic-file.ts"
+import { textOf } from "./small-file.ts"
 
 const lockedSchema = v.object({
   sessions: v.array(v.object({ sourceProfile: v.string(), startedAt: v.number() })),

@@ -57,18 +57,17 @@ export function secretService({ path, service: ours, helper }: SecretServiceOpti
 }
 
 async function within<T>(ms: number, work: Promise<T>): Promise<T | undefined> {
-  const over = new AbortController()
+  let timer: NodeJS.Timeout | undefined
   const late = new Promise<undefined>((resolve) => {
     // Timers are looked at before sockets are: after a busy moment an answer may lie there unread.
-    const timer = setTimeout(() => setImmediate(() => resolve(undefined)), ms)
-    over.signal.addEventListener("abort", () => clearTimeout(timer))
+    timer = setTimeout(() => setImmediate(() => resolve(undefined)), ms)
   })
   try {
     return await Promise.race([work, late])
   } catch {
     return undefined
   } finally {
-    over.abort()
+    clearTimeout(timer)
   }
 }
 

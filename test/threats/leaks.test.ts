@@ -1,5 +1,5 @@
 /** Where a secret may end up by accident: logs at every level, arguments, environments, error output, reports, the state. */
-import { spawn } from "node:child_process"
+import { spawn, type ChildProcess } from "node:child_process"
 import { readFileSync, readdirSync } from "node:fs"
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
@@ -101,6 +101,15 @@ async function workingDay(box: Installation): Promise<{ said: string; secrets: r
   }
 }
 
+/** The daemon from a shell whose limit lets there be core files. */
+function leftToDump({ env, home }: Installation): ChildProcess {
+  const credd = fileURLToPath(new URL("../../dist/client/main.js", import.meta.url))
+  const line = `ulimit -c unlimited; exec "$0" "$@"`
+  const daemon = spawn("sh", ["-c", line, process.execPath, credd, "daemon"], { env, cwd: home, stdio: "ignore" })
+  onTestFinished(() => void daemon.kill("SIGKILL"))
+  return daemon
+}
+
 describe("the secrets of a working day", () => {
   it.each(["debug", "info", "warn", "error"])(
     "are not in the log at level %s, nor in what commands say",
@@ -153,13 +162,7 @@ describe("the secrets of a working day", () => {
     "are in no core file, though the shell's limit lets there be one",
     async () => {
       const box = await install()
-      const credd = fileURLToPath(new URL("../../dist/client/main.js", import.meta.url))
-      const daemon = spawn("sh", ["-c", `ulimit -c unlimited; exec "$0" "$@"`, process.execPath, credd, "daemon"], {
-        env: box.env,
-        cwd: box.home,
-        stdio: "ignore",
-      })
-      onTestFinished(() => void daemon.kill("SIGKILL"))
+      const daemon = leftToDump(box)
       await vi.waitFor(async () => expect((await box.run(["status"])).status).toBe(0), { timeout: 10_000 })
 
       await vi.waitFor(() =>
@@ -173,13 +176,7 @@ describe("the secrets of a working day", () => {
 
   it.runIf(process.platform === "linux")("are in no core file of a daemon that is only about to start", async () => {
     const box = await install({ EXAMPLE_SECRET: "EXAMPLE-canary-in-memory" })
-    const credd = fileURLToPath(new URL("../../dist/client/main.js", import.meta.url))
-    const daemon = spawn("sh", ["-c", `ulimit -c unlimited; exec "$0" "$@"`, process.execPath, credd, "daemon"], {
-      env: box.env,
-      cwd: box.home,
-      stdio: "ignore",
-    })
-    onTestFinished(() => void daemon.kill("SIGKILL"))
+    const daemon = leftToDump(box)
     await vi.waitFor(
       () => expect(readFileSync(`/proc/${daemon.pid}/coredump_filter`, "utf8").trim()).toBe("00000000"),
       { timeout: 5_000, interval: 1 },
