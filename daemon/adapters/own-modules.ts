@@ -20,7 +20,7 @@ import {
 } from "node:fs"
 import nodeModule, { createRequire } from "node:module"
 import { join, sep } from "node:path"
-import { Script } from "node:vm"
+import { Script, constants as scripts } from "node:vm"
 
 export interface OwnModulesOptions {
   /** Of CommonJS modules that ask for each other by `./NAME.js`, as the build makes them. */
@@ -101,11 +101,13 @@ export function ownModules({ folder, compiled, build = thisBuild(), onRead }: Ow
     const kept = keptFor(build + text, file)
     const script = new Script(`(function (exports, require, module, __filename, __dirname) {${text}\n})`, {
       filename: path,
+      // As any module's: the SDK asks for some of Node's own in that way.
+      importModuleDynamically: scripts.USE_MAIN_CONTEXT_DEFAULT_LOADER,
       ...(kept === undefined ? {} : { cachedData: kept }),
     })
     // Another V8 than the one that made it has no use for it.
     if (kept === undefined || script.cachedDataRejected === true) fresh.set(file, { script, text })
-    const ask = (name: string): unknown => module.require(name)
+    const ask = Object.assign((name: string): unknown => module.require(name), require)
     try {
       script.runInThisContext().call(module.exports, module.exports, ask, module, path, folder)
     } catch (error) {

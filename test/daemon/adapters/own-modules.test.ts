@@ -145,14 +145,14 @@ function made(text: string) {
 
 describe("compiled forms", () => {
   const text =
-    'exports.said = () => `${__filename.slice(-4)} ${require("./b.js").more}`; exports.places = [module.filename, __dirname]'
+    'exports.said = () => `${__filename.slice(-4)} ${require("./b.js").more}`; exports.places = [module.filename, __dirname, require.resolve("./b.js")]'
   const more = 'exports.more = "and more"'
 
   it("are kept for whoever reads the modules next, for their owner alone, and written once", () => {
     const { folder, compiled, kept } = made(text)
     writeFileSync(join(folder, "b.js"), more)
     const first = reading(folder, compiled)
-    expect(first.read("a.js")).toHaveProperty("places", [join(folder, "a.js"), folder])
+    expect(first.read("a.js")).toHaveProperty("places", [join(folder, "a.js"), folder, join(folder, "b.js")])
     expect((first.read("a.js") as { said(): string }).said()).toBe("a.js and more")
     expect(readdirSync(compiled)).toEqual([])
 
@@ -272,6 +272,17 @@ describe("compiled forms", () => {
 
     modules.keep()
     expect(readFileSync(kept).length).toBeGreaterThan(100)
+  })
+
+  it("let a module import, the first time and with what is kept", async () => {
+    const { folder, compiled } = made('exports.read = async () => (await import("node:os")).EOL')
+    for (let i = 0; i < 2; i += 1) {
+      const { modules, read } = reading(folder, compiled)
+
+      expect(await (read("a.js") as { read(): Promise<string> }).read()).toBe("\n")
+
+      modules.keep()
+    }
   })
 
   it("have an error tell the line that it came from", () => {
