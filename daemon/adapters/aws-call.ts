@@ -69,7 +69,10 @@ export async function awsCall<T>(
   }
 }
 
-/** A machine clock that is far off makes AWS refuse the signature; its answer tells the time, so ask once more. */
+/**
+ * A machine clock that is far off makes AWS refuse the signature; its answer tells the time, so ask once more. And so where
+ * nothing is wrong with the clock: the machine may have slept between the signature and its arrival.
+ */
 export async function awsCallAgainIfSkewed<T>(
   caller: AwsCaller,
   call: AwsCall,
@@ -79,7 +82,7 @@ export async function awsCallAgainIfSkewed<T>(
   try {
     return await awsCall(caller, call, run)
   } catch (error) {
-    if (Math.abs(caller.clock.offsetMs() - before) < 60_000) throw error
+    if (Math.abs(caller.clock.offsetMs() - before) < 60_000 && !isMistimed(error)) throw error
     return await awsCall(caller, call, run)
   }
 }
@@ -93,6 +96,13 @@ export function quietSdk(): void {
 export function isNamed(error: unknown, name: string): boolean {
   return error instanceof CreddError && error.cause instanceof Error && error.cause.name === name
 }
+
+/** Whether AWS refused the time of a signature. */
+function isMistimed(error: unknown): boolean {
+  return error instanceof CreddError && error.cause instanceof Error && mistimed.test(error.cause.message)
+}
+
+const mistimed = /^Signature (expired|not yet current)/
 
 /** The part of an SDK's service exception that is read here. */
 interface ServiceException extends Error {
@@ -124,9 +134,7 @@ function translate(error: unknown, { service, as, region, what }: AwsCall): Cred
   if (status < 400) return unavailable(`the answer is not from ${service}`)
   if (throttled.has(error.name) || status === 429) return unavailable("throttled", retryAfter(error))
   if (status >= 500) return unavailable(`it answered ${status}`, retryAfter(error))
-  if (/^Signature (expired|not yet current)/.test(error.message)) {
-    return unavailable("the clock of this machine is wrong")
-  }
+  if (mistimed.test(error.message)) return unavailable("the clock of this machine is wrong")
   if (deadSession.has(error.name) || deadKey.has(error.name)) {
     return accessKeyRejected("sessionToken" in as ? "the session" : "the access key", error)
   }

@@ -232,6 +232,19 @@ describe(awsSts.name, () => {
     expect(performance.now() - before).toBeLessThan(11_000)
   })
 
+  it("asks again when the machine has slept between a signature and its arrival", async () => {
+    const { sandbox, target } = await setup()
+    const clock = systemClock()
+    let asked = 0
+    // Each call asks for it once before, and once to sign with.
+    const slept = { ...clock, offsetMs: () => ((asked += 1) === 2 ? -31 * 60_000 : 0) }
+    const sts = awsSts({ clock: slept, http: async () => await openAwsHttp({ clock, env: {} }) })
+
+    expect(await sts.getCallerIdentity(someAccessKey, target)).toMatchObject({ accountId: "123456789012" })
+
+    expect(sandbox.calls).toHaveLength(2)
+  })
+
   it.each([20, -20, 60 * 13])(
     "works on a machine whose clock is wrong by %d minutes, and reckons by AWS's clock",
     async (skewMinutes) => {
