@@ -33,12 +33,10 @@ export async function runDaemon({ isSupervised }: DaemonOptions, env: Env = proc
 }
 
 function firstHelper(env: Env): Helper {
-  const options = { service: keychainService, env }
-  const helper = (): Helper => startHelper({ file: builtFile("keychain-helper.js"), ...options })
-  const path = busPath(env["DBUS_SESSION_BUS_ADDRESS"])
-  return path === undefined || process.platform !== "linux"
-    ? helper()
-    : secretService({ path, service: keychainService, helper })
+  const service = keychainService
+  const helper = (): Helper => startHelper({ file: builtFile("keychain-helper.js"), service, env })
+  const path = process.platform === "linux" ? busPath(env["DBUS_SESSION_BUS_ADDRESS"]) : undefined
+  return path === undefined ? helper() : secretService({ path, service, helper })
 }
 
 /** A guess, without a TOML parser: what the settings really say is read in its time, and a helper too many is sent home. */

@@ -29,10 +29,11 @@ export function compiledModules(state: string): OwnModules {
 function folderIn(state: string): string | undefined {
   const folder = `${state}/compiled`
   try {
-    mkdirSync(state, { recursive: true, mode: 0o700 })
-    if (!isOursAlone(state)) return undefined
-    mkdirSync(`${folder}/${version}`, { recursive: true, mode: 0o700 })
-    if (!isOursAlone(folder)) return undefined
+    for (const each of [state, folder]) {
+      mkdirSync(each, { recursive: true, mode: 0o700 })
+      if (!isOursAlone(each)) return undefined
+    }
+    mkdirSync(`${folder}/${version}`, { recursive: true })
     for (const other of readdirSync(folder)) {
       if (other !== version) rmSync(`${folder}/${other}`, { recursive: true, force: true })
     }

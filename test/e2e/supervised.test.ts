@@ -10,6 +10,7 @@ import {
   readlinkSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs"
 import { Agent, get } from "node:http"
@@ -454,6 +455,23 @@ describe.each(majors)("the daemon's code, compiled by Node %i", (major) => {
     expect(said()).toContain("other users can reach the folder")
     expect(readdirSync(home)).toEqual([])
   })
+})
+
+it.each([
+  ["a link to elsewhere", (elsewhere: string, folder: string) => symlinkSync(elsewhere, folder)],
+  ["a folder that others can write to", (_: string, folder: string) => (mkdirSync(folder), chmodSync(folder, 0o777))],
+])("keeps no compiled code in %s", async (_, make) => {
+  const box = await install()
+  const home = box.env["CREDD_HOME"] ?? ""
+  const elsewhere = join(box.home, "elsewhere")
+  for (const folder of [home, elsewhere]) mkdirSync(folder, { mode: 0o700 })
+  make(elsewhere, join(home, "compiled"))
+
+  begin(box, process.execPath, [credd, "daemon"])
+  await answering(box)
+
+  // The version's folder is made at the very start, or never.
+  expect([...readdirSync(elsewhere), ...readdirSync(join(home, "compiled"))]).toEqual([])
 })
 
 const older = nodeOf("20.19.0")

@@ -143,6 +143,13 @@ function made(text: string) {
   return { folder, compiled, kept: join(compiled, "a.js.compiled") }
 }
 
+/** A first process, which leaves what it has compiled. */
+function keep(folder: string, compiled: string): void {
+  const { modules, read } = reading(folder, compiled)
+  read("a.js")
+  modules.keep()
+}
+
 describe("compiled forms", () => {
   const text =
     'exports.said = () => `${__filename.slice(-4)} ${require("./b.js").more}`; exports.places = [module.filename, __dirname, require.resolve("./b.js")]'
@@ -170,9 +177,7 @@ describe("compiled forms", () => {
 
   it("are not taken for those of another text, though it is as long", () => {
     const { folder, compiled, kept } = made('exports.said = () => "old"')
-    const first = reading(folder, compiled)
-    first.read("a.js")
-    first.modules.keep()
+    keep(folder, compiled)
     const before = readFileSync(kept)
     writeFileSync(join(folder, "a.js"), 'exports.said = () => "new"')
 
@@ -193,9 +198,7 @@ describe("compiled forms", () => {
     ["another program's", () => Buffer.from("EXAMPLE".repeat(100))],
   ])("are made anew where what is kept is %s", (_, broken) => {
     const { folder, compiled, kept } = made('exports.said = () => "whole"')
-    const first = reading(folder, compiled)
-    first.read("a.js")
-    first.modules.keep()
+    keep(folder, compiled)
     writeFileSync(kept, broken(readFileSync(kept)))
 
     const second = reading(folder, compiled)
@@ -214,9 +217,7 @@ describe("compiled forms", () => {
 
   it("are another Node's to make anew, whether V8 sees it or not", () => {
     const { folder, compiled, kept } = made('exports.said = () => "said"')
-    const first = reading(folder, compiled)
-    first.read("a.js")
-    first.modules.keep()
+    keep(folder, compiled)
     const before = readFileSync(kept)
 
     const second = reading(folder, compiled, "another build")
@@ -228,9 +229,7 @@ describe("compiled forms", () => {
 
   it("are thrown away where a module fails with them", () => {
     const { folder, compiled, kept } = made("if (process.compiledTest) throw new Error('EXAMPLE')")
-    const first = reading(folder, compiled)
-    first.read("a.js")
-    first.modules.keep()
+    keep(folder, compiled)
     expect(existsSync(kept)).toBe(true)
     Object.assign(process, { compiledTest: true })
     onTestFinished(() => void Reflect.deleteProperty(process, "compiledTest"))
