@@ -35,6 +35,11 @@ export interface Sessions {
 /** A session as the record of a lock names it: no part of it is a secret. */
 export type SessionName = Pick<MfaSession, "sourceProfile" | "startedAt">
 
+/** What the store does not know yet: a session to keep, or one to remove. Each its own, told apart from a later one of its kind. */
+interface Due {
+  readonly what: "keep" | "remove"
+}
+
 export interface SessionsOptions {
   readonly store: SecretStore
   readonly clock: Clock
@@ -45,8 +50,7 @@ export interface SessionsOptions {
 
 export function createSessions({ store, clock, log, locked }: SessionsOptions): Sessions {
   const held = new Map<string, MfaSession>()
-  /** What the store does not know yet: a session to keep, or one to remove. */
-  const unsettled = new Map<string, "keep" | "remove">()
+  const unsettled = new Map<string, Due>()
   const rejected = new WeakSet<Credentials>()
   let unread: unknown = keychainUnavailable("not asked yet")
 
@@ -54,7 +58,7 @@ export function createSessions({ store, clock, log, locked }: SessionsOptions): 
     for (const session of await store.readSessions()) {
       // What happened since the start is newer than what the store held before.
       if (held.has(session.sourceProfile) || unsettled.has(session.sourceProfile)) continue
-      if (wasLocked(session)) unsettled.set(session.sourceProfile, "remove")
+      if (wasLocked(session)) unsettled.set(session.sourceProfile, { what: "remove" })
       else held.set(session.sourceProfile, session)
     }
     unread = undefined
@@ -66,12 +70,16 @@ export function createSessions({ store, clock, log, locked }: SessionsOptions): 
   }
 
   async function settleOne(sourceProfile: string): Promise<void> {
+    const due = unsettled.get(sourceProfile)
     const session = held.get(sourceProfile)
-    const what = unsettled.get(sourceProfile)
-    if (what === "keep" && session !== undefined) await store.writeSession(session)
+    if (due?.what === "keep" && session !== undefined) await store.writeSession(session)
     else await store.removeSessions([sourceProfile])
-    // A login or logout may have come in between: then its own call settles it.
-    if (held.get(sourceProfile) === session) unsettled.delete(sourceProfile)
+    settled(sourceProfile, due)
+  }
+
+  /** A login or logout may have come in between: that one's own call settles it. */
+  function settled(sourceProfile: string, due: Due | undefined): void {
+    if (unsettled.get(sourceProfile) === due) unsettled.delete(sourceProfile)
   }
 
   async function settle(): Promise<StoreState> {
@@ -107,13 +115,13 @@ export function createSessions({ store, clock, log, locked }: SessionsOptions): 
   }
 
   async function endWith(sourceProfiles: readonly string[], change: () => Promise<void>): Promise<void> {
+    const due: Due = { what: "remove" }
     for (const sourceProfile of sourceProfiles) {
       held.delete(sourceProfile)
-      unsettled.set(sourceProfile, "remove")
+      unsettled.set(sourceProfile, due)
     }
     await change()
-    // A login may have come in between: then its own call settles it.
-    for (const sourceProfile of sourceProfiles) if (!held.has(sourceProfile)) unsettled.delete(sourceProfile)
+    for (const sourceProfile of sourceProfiles) settled(sourceProfile, due)
   }
 
   function isAlive({ credentials }: MfaSession): boolean {
@@ -140,7 +148,7 @@ export function createSessions({ store, clock, log, locked }: SessionsOptions): 
     },
     async start(session) {
       held.set(session.sourceProfile, session)
-      unsettled.set(session.sourceProfile, "keep")
+      unsettled.set(session.sourceProfile, { what: "keep" })
       return await tryToSettle([session.sourceProfile], "is served, but not kept for the next start")
     },
     async end(sourceProfiles) {
@@ -160,7 +168,7 @@ export function createSessions({ store, clock, log, locked }: SessionsOptions): 
       // A login may have replaced it meanwhile.
       if (held.get(sourceProfile) !== session) return
       held.set(sourceProfile, { ...session, isEndTold: true })
-      unsettled.set(sourceProfile, "keep")
+      unsettled.set(sourceProfile, { what: "keep" })
       await tryToSettle([sourceProfile], "is served, but not kept for the next start")
     },
     status(sourceProfile) {

@@ -58,4 +58,22 @@ describe(createSessions.name, () => {
 
     expect(await items.names()).toEqual([])
   })
+
+  it("goes on trying to remove a session that began and ended while an older one was being removed", async () => {
+    const { sessions, session, items } = await setup()
+    await sessions.settle()
+    const remove = vi.spyOn(items, "remove")
+    const removals: (() => void)[] = []
+    remove.mockReturnValueOnce(new Promise((resolve) => removals.push(resolve)))
+    const first = sessions.end(["acme"])
+    await sessions.start(session("acme"))
+    remove.mockRejectedValueOnce(keychainLocked())
+    const second = sessions.end(["acme"])
+    removals[0]?.()
+
+    expect([await first, (await second).length]).toEqual([[], 1])
+    await sessions.settle()
+
+    expect(await items.names()).toEqual(["session/other"])
+  })
 })
