@@ -196,7 +196,7 @@ function memoryNow(pid: number | undefined): Omit<MemorySample, "at"> | undefine
 }
 
 function named({ profile, token }: Question): string {
-  return `"${profile}" with ${token === undefined ? "no token" : typeof token === "string" ? "nobody's token" : "a token"}`
+  return `"${profile}" with ${token === undefined ? "no token" : typeof token === "string" ? "nobody's token" : `the token of ${token.name ?? "shell"}`}`
 }
 
 function nameOf({ result }: Answer): string {

@@ -110,19 +110,23 @@ describe("credentials", () => {
     expect(served(400, "ASIANEW")).toEqual([])
   })
 
-  it("of a role, and what a scope left of a session, outlive the next login; the old session itself does not", () => {
+  it("of a role, and what a scope or an end left of a session, outlive the next login; the old session itself does not", () => {
     const { model, served, give } = setup()
-    const scoped: Token = { id: "scoped", profiles: ["alice"], may: ["read"], isScoped: true }
+    const scoped: Token = { id: "scoped", profiles: ["alice"], may: ["read"], isNarrower: true }
+    const brief: Token = { id: "brief", profiles: ["alice"], may: all, isNarrower: true, expiration: 6 * hours }
     give("ASIASCOPED", { principalArn: "user/alice", may: ["read"] })
-    model.mint(scoped, 200).done(210, { isKept: true, awsAt: 210 })
+    give("ASIABRIEF", { principalArn: "user/alice" })
+    for (const token of [scoped, brief]) model.mint(token, 200).done(210, { isKept: true, awsAt: 210 })
     model.login("alice", 300, 300, 12 * hours).done(310, { isKept: true, awsAt: 310 })
 
     expect(served(400)).toEqual([])
     expect(served(400, "ASIASCOPED", { profile: "alice", token: scoped })).toEqual([])
+    expect(served(400, "ASIABRIEF", { profile: "alice", token: brief })).toEqual([])
     expect(served(400, "ASIAALICE", { profile: "alice", token: shell })).toHaveLength(1)
 
     model.logout(["alice"], 500).done(510, { isKept: true, awsAt: 510 })
     expect(served(600, "ASIASCOPED", { profile: "alice", token: scoped })).toHaveLength(1)
+    expect(served(600, "ASIABRIEF", { profile: "alice", token: brief })).toHaveLength(1)
   })
 
   it("of the role that a profile was are wrong once the daemon has read what it is", () => {

@@ -48,8 +48,8 @@ export interface Token {
   readonly name?: string
   readonly profiles: readonly string[]
   readonly may: readonly string[]
-  /** Its credentials are made of the profile's own, and served until their own end when those are made anew. */
-  readonly isScoped?: boolean
+  /** It has a scope or an end: its credentials are made of the profile's own, and served until others are made of the next. */
+  readonly isNarrower?: boolean
   /** By AWS's clock. */
   readonly expiration?: number
 }
@@ -227,7 +227,7 @@ export function createModel({ users, config, issued, starvedMs: starved }: Model
     const [identity] = mine
     if (identity === undefined) return [...faults, `another profile's credentials (${what.principalArn})`]
     const { held, roots } = of(identity.user)
-    const isSessionItself = identity.kind === "session" && token.isScoped !== true
+    const isSessionItself = identity.kind === "session" && token.isNarrower !== true
     const possible = union((isSessionItself ? held : roots).during(sentAt, answeredAt))
     const isThere = [...possible].some(
       (session) =>

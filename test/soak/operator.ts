@@ -110,7 +110,7 @@ export function createOperator({ machine, model, tokens, random, onViolation }: 
       name: lease.name,
       profiles: lease.profiles,
       may,
-      isScoped: scope !== null,
+      isNarrower: scope !== null || lease.expiration !== null,
       ...endOf(lease.expiration),
     }
     tokens.add({ token, text })
