@@ -1,7 +1,6 @@
 /** Which process holds a socket, by Linux's /proc. Only one's own processes show what they hold; root sees all. */
-import { readlinkSync } from "node:fs"
+import { readdirSync, readlinkSync } from "node:fs"
 import { readdir } from "node:fs/promises"
-import { setTimeout } from "node:timers/promises"
 
 export interface FoundProcess {
   readonly pid: number
@@ -11,156 +10,134 @@ export interface FoundProcess {
 
 /**
  * At once where it is the last caller again; and undefined at once in a crowd of callers that are gone before anybody looks:
- * of one that stays it can be asked again. One that has left is not looked for.
+ * of one that stays it can be asked again.
  */
-export type FindProcess = (
-  inode: string,
-  connection?: { readonly hasLeft?: boolean | undefined },
-) => FoundProcess | undefined | Promise<FoundProcess | undefined>
+export type FindProcess = (inode: string) => FoundProcess | undefined | Promise<FoundProcess | undefined>
 
-interface Seeker {
-  readonly connection: Parameters<FindProcess>[1]
-  readonly answer: (found: FoundProcess | undefined) => void
-}
-type Sought = Map<string, Seeker[]>
+type Answer = (found: FoundProcess | undefined) => void
+type Sought = Map<string, Answer[]>
 
-interface Stage {
-  waiting: Sought
-  isLooking: boolean
-  isResting: boolean
-  /** For how long, and until when, it has rested last. */
-  restedMs: number
-  restedUntil: number
+interface Caller {
+  readonly found: FoundProcess
+  readonly describedAt: number
+  /** Where it held its last two: who opens before it closes goes from one to the other and back. */
+  readonly fds: readonly number[]
 }
 
 /** Links read in one go, before the daemon's other work has its turn. */
 const slice = 64
 /** Whoever has asked asks again, mostly: so many processes are looked at before all others. */
 const mostRecent = 4
-/** A rest after a search in vain is so many times as long as it was. */
-const restFactor = 19
-/** And no longer than this: lines of the audit trail wait for its end. */
-const longestRestMs = 250
-
+/** A process seldom becomes another program, or goes to another folder. */
+const describedMs = 100
 /** So many callers are passed over at most before the next guess. */
 const longestPass = 63
+/** Looks that leave somebody unfound may take this share of the daemon's time, and what is not taken is kept so long. */
+const shareInVain = 1 / 100
+const keptMs = 5_000
 
-/** So many wait for the end of a rest. */
-const mostWaiting = 64
-
-interface Caller {
-  readonly found: FoundProcess
-  /** Where it held its last two, the older one first: who opens before it closes goes from one to the other and back. */
-  readonly fds: readonly string[]
-}
-
-/** A daemon that ends waits for it: lines of the audit trail do. */
-async function restFor(ms: number): Promise<void> {
-  await setTimeout(ms)
-}
-
-export function processes(proc = "/proc", rest: (ms: number) => Promise<void> = restFor): FindProcess {
-  /** Who is looked for among the last callers, and then among all. */
-  const stages: Record<"recent" | "all", Stage> = {
-    recent: { waiting: new Map(), isLooking: false, isResting: false, restedMs: 0, restedUntil: 0 },
-    all: { waiting: new Map(), isLooking: false, isResting: false, restedMs: 0, restedUntil: 0 },
-  }
+export function processes(proc = "/proc", now: () => number = () => performance.now()): FindProcess {
   let recent: readonly Caller[] = []
+  let waiting: Sought = new Map()
+  let isLooking = false
   /** Each guess in vain doubles how many callers are passed over before the next: in a crowd hardly one is right. */
   const guesses = { passing: 0, passed: 0 }
+  /** Until then nobody is looked for: the time for looks in vain is spent. */
+  let spentUntil = Number.NEGATIVE_INFINITY
+  /** The process that the last glance came to. */
+  let glancedAt = Number.POSITIVE_INFINITY
 
   /** One look at a time, for all who have come since the last one began. */
-  async function oneAtATime(stage: Stage, look: (sought: Sought) => Promise<void>): Promise<void> {
-    if (stage.isLooking) return
-    stage.isLooking = true
-    while (stage.waiting.size > 0) {
-      const sought = stage.waiting
-      const { size } = sought
-      stage.waiting = new Map()
-      const began = performance.now()
-      await look(sought)
-      // Twice in a row, and nobody at all: a crowd, and no two callers who have nothing to do with each other.
-      const isInVain = sought.size === size && began - stage.restedUntil < longestRestMs
-      if (!isInVain) stage.restedMs = 0
-      // Callers that come and go at once are never found, and could keep us looking.
-      if (sought.size > 0) {
-        stage.restedMs = restMs(performance.now() - began, stage.restedMs)
-        stage.isResting = true
-        await rest(stage.restedMs)
-        stage.isResting = false
-        stage.restedUntil = performance.now()
-        dropGone(stage)
-      }
+  async function lookForAll(): Promise<void> {
+    if (isLooking) return
+    isLooking = true
+    while (waiting.size > 0) {
+      const sought = waiting
+      waiting = new Map()
+      const began = now()
+      await look(sought).catch(() => undefined)
+      if (sought.size > 0) spend(now() - began)
+      for (const answers of sought.values()) for (const answer of answers) answer(undefined)
     }
-    stage.isLooking = false
+    isLooking = false
   }
 
-  async function lookAmongRecent(): Promise<void> {
-    await oneAtATime(stages.recent, async (sought) => {
-      for (const { found } of recent) await lookAt(found.pid, sought)
-      for (const [link, seekers] of sought) for (const seeker of seekers) seekAmongAll(link, seeker)
-    })
+  /** The last callers first, then the youngest: who asks has mostly just been started, and may be gone in a moment. */
+  async function look(sought: Sought): Promise<void> {
+    for (const { found } of recent) await lookAt(found.pid, sought)
+    if (sought.size > 0) for (const pid of processIds(await readdir(proc))) await lookAt(pid, sought)
   }
 
-  async function lookAmongAll(): Promise<void> {
-    await oneAtATime(stages.all, async (sought) => {
-      await walk(sought).catch(() => undefined)
-      for (const seekers of sought.values()) for (const { answer } of seekers) answer(undefined)
-    })
-  }
-
-  /** The youngest first: who asks for credentials has mostly just been started, and may be gone in a moment. */
-  async function walk(sought: Sought): Promise<void> {
-    const pids = (await readdir(proc)).map(Number).filter((pid) => pid > 0 && pid !== process.pid)
-    for (const pid of pids.toSorted((a, b) => b - a)) await lookAt(pid, sought)
-  }
-
-  function seekAmongAll(link: string, seeker: Seeker): void {
-    wait(stages.all, link, seeker)
-    void lookAmongAll()
-  }
-
-  /** Its newest descriptors first, for the same reason. */
   async function lookAt(pid: number, sought: Sought): Promise<void> {
     if (sought.size === 0) return
     // A process of another user's, or one that has just ended.
-    const fds = await readdir(`${proc}/${pid}/fd`).catch(() => {
-      forget(pid)
+    const names = await readdir(`${proc}/${pid}/fd`).catch(() => {
+      recent = recent.filter(({ found }) => found.pid !== pid)
       return []
     })
-    for (let left = fds.length; left > 0 && sought.size > 0; left -= 1) {
-      if (left < fds.length && left % slice === 0) await new Promise(setImmediate)
-      seek(pid, fds[left - 1] ?? "", sought)
+    const fds = newestFirst(names)
+    for (let from = 0; from < fds.length && sought.size > 0; from += slice) {
+      if (from > 0) await new Promise(setImmediate)
+      seek(pid, fds.slice(from, from + slice), sought)
     }
   }
 
-  function seek(pid: number, fd: string, sought: Sought): void {
-    const link = linkOf(`${proc}/${pid}/fd/${fd}`)
-    const seekers = link === undefined ? undefined : sought.get(link)
-    if (link === undefined || seekers === undefined) return
-    sought.delete(link)
-    const found = remembered(pid, fd)
-    for (const { answer } of seekers) answer(found)
+  /**
+   * On the spot, while the caller waits for its answer: where others were gone before anybody looked. The youngest process,
+   * and of the others a few, which at each glance are the next ones.
+   */
+  function glance(link: string): FoundProcess | undefined {
+    let found: FoundProcess | undefined
+    const sought: Sought = new Map([[link, [(each) => (found = each)]]])
+    const began = now()
+    const [youngest = 0, ...others] = processIds(namesIn(proc))
+    const next = others.filter((pid) => pid < glancedAt)
+    glancedAt = Number.POSITIVE_INFINITY
+    let links = 0
+    for (const pid of [youngest, ...next]) {
+      const fds = newestFirst(namesIn(`${proc}/${pid}/fd`)).slice(0, slice)
+      seek(pid, fds, sought)
+      if (found !== undefined) return found
+      links += fds.length
+      if (links <= slice) continue
+      glancedAt = pid
+      break
+    }
+    spend(now() - began)
+    return undefined
   }
 
-  function forget(pid: number): void {
-    recent = recent.filter(({ found }) => found.pid !== pid)
+  function spend(ms: number): void {
+    spentUntil = Math.max(spentUntil, now() - keptMs) + ms / shareInVain
+  }
+
+  function seek(pid: number, fds: readonly number[], sought: Sought): void {
+    for (const fd of fds) {
+      if (sought.size === 0) return
+      const link = linkOf(`${proc}/${pid}/fd/${fd}`)
+      const answers = link === undefined ? undefined : sought.get(link)
+      if (link === undefined || answers === undefined) continue
+      sought.delete(link)
+      const found = remembered(pid, fd)
+      for (const answer of answers) answer(found)
+    }
   }
 
   /** The caller that has a socket at this descriptor; the same object as long as it is the same. */
-  function remembered(pid: number, fd: string): FoundProcess {
+  function remembered(pid: number, fd: number): FoundProcess {
     const before = recent.find(({ found }) => found.pid === pid)
-    const now = describe(pid, `${proc}/${pid}`)
-    const found = before !== undefined && isSame(before.found, now) ? before.found : now
+    const isFresh = before !== undefined && now() - before.describedAt < describedMs
+    // Most callers are the last one again, and at the same place.
+    if (isFresh && before === recent[0] && before.fds.includes(fd)) return before.found
+    const described = isFresh ? before.found : describe(pid, `${proc}/${pid}`)
+    const found = before !== undefined && isSame(before.found, described) ? before.found : described
+    const describedAt = isFresh ? before.describedAt : now()
     const fds = [...(before?.fds.filter((each) => each !== fd).slice(-1) ?? []), fd]
-    recent = [{ found, fds }, ...recent.filter((each) => each !== before)].slice(0, mostRecent)
+    recent = [{ found, describedAt, fds }, ...recent.filter((each) => each !== before)].slice(0, mostRecent)
     return found
   }
 
-  /**
-   * Before anybody waits, and so before the caller has its answer: it may be gone a moment later. Of the last caller only,
-   * and only while that is mostly right.
-   */
+  /** Of the last caller only, and only while that is mostly right. */
   function guessed(link: string): FoundProcess | undefined {
     const [last] = recent
     if (last === undefined) return undefined
@@ -175,15 +152,39 @@ export function processes(proc = "/proc", rest: (ms: number) => Promise<void> = 
     return fd === undefined ? undefined : remembered(pid, fd)
   }
 
-  return (inode, connection) => {
+  return (inode) => {
     const link = `socket:[${inode}]`
     const guess = guessed(link)
-    const { waiting, isResting } = stages.recent
-    if (guess !== undefined || (isResting && waiting.size >= mostWaiting)) return guess
+    const at = now()
+    if (guess !== undefined || at < spentUntil) return guess
+    const isSomebodyGone = spentUntil > at - keptMs
+    const seen = isSomebodyGone && !isLooking ? glance(link) : undefined
+    if (seen !== undefined) return seen
     return new Promise((answer) => {
-      wait(stages.recent, link, { connection, answer })
-      void lookAmongRecent()
+      waiting.set(link, [...(waiting.get(link) ?? []), answer])
+      void lookForAll()
     })
+  }
+}
+
+function processIds(names: readonly string[]): readonly number[] {
+  return newestFirst(names).filter((pid) => pid !== process.pid)
+}
+
+/** Of processes and of open files alike: their numbers are given out in order. */
+function newestFirst(names: readonly string[]): readonly number[] {
+  return names
+    .map(Number)
+    .filter((number) => number >= 0)
+    .toSorted((a, b) => b - a)
+}
+
+/** None where it is not shown to us, or there no more. */
+function namesIn(folder: string): readonly string[] {
+  try {
+    return readdirSync(folder)
+  } catch {
+    return []
   }
 }
 
@@ -191,27 +192,7 @@ function isSame(one: FoundProcess, other: FoundProcess): boolean {
   return one.executable === other.executable && one.directory === other.directory
 }
 
-function wait({ waiting }: Stage, link: string, seeker: Seeker): void {
-  const others = waiting.get(link)
-  if (others === undefined) waiting.set(link, [seeker])
-  else others.push(seeker)
-}
-
-/** Who has closed its connection meanwhile holds its socket no more. */
-function dropGone({ waiting }: Stage): void {
-  for (const [link, seekers] of waiting) {
-    if (!seekers.every(({ connection }) => connection?.hasLeft === true)) continue
-    waiting.delete(link)
-    for (const { answer } of seekers) answer(undefined)
-  }
-}
-
-/** Longer each time that nobody at all was found. */
-function restMs(lookedMs: number, restedMs: number): number {
-  return Math.min(Math.max(lookedMs * restFactor, restedMs * 2), longestRestMs)
-}
-
-/** At once and not on a thread: one link costs 2 µs, and handing it over 20. */
+/** At once and not on a thread: one link costs 4 µs, and handing it over 20. */
 function linkOf(path: string): string | undefined {
   try {
     return readlinkSync(path)

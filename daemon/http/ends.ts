@@ -2,12 +2,8 @@
 import type { Server, Socket } from "node:net"
 import type { Connection } from "../core/ports.ts"
 
-export interface Ends extends Connection {
-  hasLeft: boolean
-}
-
 /** Takes our own end from the server: to ask each socket anew is a system call. */
-export function endsOf(server: Server): (socket: Socket) => Ends {
+export function endsOf(server: Server): (socket: Socket) => Connection {
   let own: { readonly address?: string; readonly port?: number } = {}
   server.on("listening", () => {
     const address = server.address()
@@ -18,6 +14,5 @@ export function endsOf(server: Server): (socket: Socket) => Ends {
     remotePort,
     localAddress: own.address,
     localPort: own.port,
-    hasLeft: false,
   })
 }

@@ -71,14 +71,9 @@ export function loopbackServer({ word, onRefused, handle, plain, onOpen }: Loopb
       socket.destroy()
       return
     }
-    const apart = ends?.(socket)
-    const from = apart ?? socket
+    const from = ends?.(socket) ?? socket
     open.set(socket, from)
-    socket.on("close", (hadError: boolean) => {
-      open.delete(socket)
-      // Where it was us who closed first, the other end may still hold its socket.
-      if (apart !== undefined) apart.hasLeft = hadError || socket.readableEnded
-    })
+    socket.on("close", () => open.delete(socket))
     if (begin === undefined) parse(socket)
     else begin(socket, from)
     onOpen?.(socket, from, open.size)

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fc, test } from "@fast-check/vitest"
-import { describe, expect, it, onTestFinished, vi } from "vitest"
+import { describe, expect, it, onTestFinished } from "vitest"
 import { processes } from "../../../daemon/adapters/processes.ts"
 
 /** A /proc of so many processes, each with the sockets that it holds: by process id, inodes by descriptor. */
@@ -25,9 +25,21 @@ function proc(held: Readonly<Record<number, Readonly<Record<number, string>>>>) 
     hold,
     begin,
     letGo: (pid: number, fd: number) => rmSync(join(folder, String(pid), "fd", String(fd))),
+    become(pid: number, { executable, directory }: { readonly executable: string; readonly directory: string }) {
+      for (const [name, target] of Object.entries({ exe: executable, cwd: directory })) {
+        rmSync(join(folder, String(pid), name))
+        symlinkSync(target, join(folder, String(pid), name))
+      }
+    },
     end: (pid: number) => rmSync(join(folder, String(pid)), { recursive: true }),
     remove: () => rmSync(folder, { recursive: true }),
   }
+}
+
+/** A look takes what passes between the question and its answer. */
+function clock() {
+  let at = 0
+  return { now: () => at, pass: (ms: number) => (at += ms) }
 }
 
 const process = (pid: number) => ({ pid, executable: `/bin/program-${pid}`, directory: `/home/of-${pid}` })
@@ -77,83 +89,87 @@ describe(processes.name, () => {
     expect(await find("3")).toBeUndefined()
   })
 
-  it("rests after a search in vain, a quarter of a second at most, and looks for all who came meanwhile", async () => {
+  it("keeps no crowd waiting: once it has looked in vain for a hundredth of its time, it passes all over", async () => {
     const { folder, hold, remove } = proc({ 700: {} })
     onTestFinished(remove)
-    const rests: { readonly ms: number; readonly end: () => void }[] = []
-    const find = processes(folder, (ms) => new Promise((end) => rests.push({ ms, end })))
-    expect(await find("1")).toBeUndefined()
-    await new Promise(setImmediate)
-    expect(rests).toHaveLength(2)
-    expect(rests.every(({ ms }) => ms > 0 && ms <= 250)).toBe(true)
-
-    hold(700, 5, "2")
-    hold(700, 6, "3")
-    const settled = vi.fn<() => void>()
-    const waiting = ["2", "3"].map(async (inode) => await find(inode))
-    for (const each of waiting) void each.then(settled)
-    for (let turns = 0; turns < 20; turns += 1) await new Promise(setImmediate)
-    expect(settled).not.toHaveBeenCalled()
-    for (const { end } of rests.splice(0)) end()
-
-    expect(await Promise.all(waiting)).toEqual([process(700), process(700)])
-  })
-
-  it("rests longer each time that it has found nobody, and is quick again when it has found somebody", async () => {
-    const { folder, hold, remove } = proc({ 700: {} })
-    onTestFinished(remove)
-    const rests: number[] = []
-    const find = processes(folder, async (ms) => void rests.push(ms))
-    for (let i = 0; i < 20; i += 1) {
-      await find(`in vain ${i}`)
-      await new Promise(setImmediate)
+    const { now, pass } = clock()
+    const find = processes(folder, now)
+    for (let looks = 0; looks < 6; looks += 1) {
+      const gone = find(`gone ${looks}`)
+      pass(10)
+      expect(await gone).toBeUndefined()
     }
-    expect(Math.max(...rests)).toBe(250)
-    rests.length = 0
 
-    hold(700, 5, "2")
-    await find("2")
-    await find("in vain again")
-    await new Promise(setImmediate)
+    hold(700, 5, "1")
+    const crowd = Array.from({ length: 1_000 }, (_, i) => find(String(9_000 + i)))
+    expect(crowd.every((each) => each === undefined)).toBe(true)
+    pass(900)
+    expect(find("1")).toBeUndefined()
+    pass(100)
 
-    expect(Math.min(...rests)).toBeLessThan(200)
+    expect(await find("1")).toEqual(process(700))
   })
 
-  it("looks for nobody who has closed its connection while it rested", async () => {
-    const { folder, hold, remove } = proc({ 700: {} })
+  it("looks on the spot, while the caller waits for its answer, where one was gone before anybody looked", async () => {
+    const { folder, begin, letGo, remove } = proc({ 700: { 5: "1" } })
     onTestFinished(remove)
-    const rests: (() => void)[] = []
-    const find = processes(folder, () => new Promise((end) => rests.push(end)))
-    expect(await find("1")).toBeUndefined()
-    await new Promise(setImmediate)
-    hold(700, 5, "2")
-    hold(700, 6, "3")
-    const gone = { hasLeft: false }
-    const waiting = (["2", "3"] as const).map(async (inode) => await find(inode, inode === "2" ? gone : undefined))
+    const find = processes(folder)
+    begin(800, { 5: "2" })
+    const gone = find("2")
+    letGo(800, 5)
+    expect(await gone).toBeUndefined()
 
-    gone.hasLeft = true
-    for (const end of rests.splice(0)) end()
-
-    expect(await Promise.all(waiting)).toEqual([undefined, process(700)])
+    expect(find("1")).toEqual(process(700))
+    expect(find("1")).toBe(find("1"))
   })
 
-  it("keeps no crowd waiting: of those who come while it rests, only so many are looked for", async () => {
-    const { folder, remove } = proc({ 700: {} })
+  it("looks on the spot at the youngest, and each time at others of the old", async () => {
+    const old = Array.from({ length: 300 }, (_, i) => [1_000 + i, { 5: `of ${i}` }] as const)
+    const { folder, begin, hold, letGo, remove } = proc(Object.fromEntries(old))
     onTestFinished(remove)
-    const find = processes(folder, () => new Promise(() => undefined))
-    expect(await find("1")).toBeUndefined()
-    await new Promise(setImmediate)
+    const { now, pass } = clock()
+    const find = processes(folder, now)
+    /** Of a caller that is gone before anybody else can look. */
+    const glance = (pid: number, inode: string) => {
+      hold(pid, 6, inode)
+      const found = find(inode)
+      letGo(pid, 6)
+      return found
+    }
+    async function inVain(inode: string): Promise<void> {
+      const found = glance(1_000, inode)
+      pass(1)
+      expect(found).toBeInstanceOf(Promise)
+      expect(await found).toBeUndefined()
+    }
+    await inVain("before anybody was gone")
 
-    const answers = Array.from({ length: 1_000 }, (_, i) => find(String(9_000 + i)))
+    // 65 processes at a time, of 300 with one socket each.
+    for (let times = 0; times < 4; times += 1) await inVain(`glance ${times}`)
+    expect(glance(1_000, "the last glance")).toEqual(process(1_000))
+    begin(2_000, {})
 
-    expect(answers.filter((each) => each instanceof Promise)).toHaveLength(64)
-    expect(answers.filter((each) => each === undefined)).toHaveLength(936)
+    expect(glance(2_000, "in the youngest")).toEqual(process(2_000))
+  })
+
+  it("tells what a process has become, and where it has gone, a tenth of a second later at most", async () => {
+    const { folder, become, remove } = proc({ 700: { 5: "1" } })
+    onTestFinished(remove)
+    const { now, pass } = clock()
+    const find = processes(folder, now)
+    const before = await find("1")
+    become(700, { executable: "/bin/other", directory: "/srv" })
+    pass(99)
+    expect(find("1")).toBe(before)
+    pass(1)
+
+    expect(find("1")).toEqual({ pid: 700, executable: "/bin/other", directory: "/srv" })
   })
 
   it("guesses ever less often while it guesses wrong, and at each caller again once it is right", async () => {
     const { folder, hold, letGo, remove } = proc({ 700: { 5: "1" } })
     onTestFinished(remove)
-    const find = processes(folder, async () => undefined)
+    const find = processes(folder)
     expect(await find("1")).toEqual(process(700))
     await new Promise(setImmediate)
     // Never there, each: it is a guess's luck that is asked for.
