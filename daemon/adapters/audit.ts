@@ -43,7 +43,7 @@ interface Waiting {
   readonly at: number
   readonly event: AuditEvent | "dropped"
   readonly facts: AuditFacts
-  readonly peer?: Peer | Promise<Peer>
+  readonly peer: Peer | Promise<Peer> | undefined
 }
 
 export function auditTrail({ state, clock, log, peers, limits }: AuditOptions): AuditTrail {
@@ -86,7 +86,8 @@ export function auditTrail({ state, clock, log, peers, limits }: AuditOptions): 
       if (dropped !== undefined) {
         const { count, since } = dropped
         dropped = undefined
-        waiting.push({ at: clock.now(), event: "dropped", facts: { outcome: "ok", count, since: isoMs(since) } })
+        const facts = { outcome: "ok", count, since: isoMs(since) } as const
+        waiting.push({ at: clock.now(), event: "dropped", facts, peer: undefined })
       }
       if (problem !== undefined) log.info("audit_resumed")
       problem = undefined
@@ -118,7 +119,7 @@ export function auditTrail({ state, clock, log, peers, limits }: AuditOptions): 
       }
       // Asked for now, not when it is written: the caller may be gone by then.
       const peer = connection === undefined ? undefined : peers.who(connection)
-      waiting.push({ at: clock.now(), event, facts, ...(peer === undefined ? {} : { peer }) })
+      waiting.push({ at: clock.now(), event, facts, peer })
       if (problem === undefined) later(lingerMs)
     },
     problem() {
