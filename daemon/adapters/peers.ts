@@ -60,7 +60,7 @@ export function peers({
     const { uid, inode } = owner
     // What another user's process holds is not shown to us.
     const isShown = uid === ownUid || ownUid === 0
-    const process = isShown ? findProcess(inode) : undefined
+    const process = isShown ? findProcess(inode, connection) : undefined
     if (process instanceof Promise) return (about.peer = process.then((each) => peerWith(uid, each)))
     const peer = peerWith(uid, process)
     // In a crowd nobody may have looked: with the next request somebody does.

@@ -10,12 +10,18 @@ export interface FoundProcess {
 
 /**
  * At once where it is the last caller again; and undefined at once in a crowd of callers that are gone before anybody looks:
- * of one that stays it can be asked again.
+ * of one that stays it can be asked again. One that has left is looked for no longer.
  */
-export type FindProcess = (inode: string) => FoundProcess | undefined | Promise<FoundProcess | undefined>
+export type FindProcess = (
+  inode: string,
+  connection?: { readonly hasLeft?: boolean | undefined },
+) => FoundProcess | undefined | Promise<FoundProcess | undefined>
 
-type Answer = (found: FoundProcess | undefined) => void
-type Sought = Map<string, Answer[]>
+interface Seeker {
+  readonly connection: Parameters<FindProcess>[1]
+  readonly answer: (found: FoundProcess | undefined) => void
+}
+type Sought = Map<string, Seeker[]>
 
 interface Caller {
   readonly found: FoundProcess
@@ -26,6 +32,8 @@ interface Caller {
 
 /** Links read in one go, before the daemon's other work has its turn. */
 const slice = 64
+/** To open the folder of a process takes as long as so many links. */
+const folderLinks = 4
 /** Whoever has asked asks again, mostly: so many processes are looked at before all others. */
 const mostRecent = 4
 /** A process seldom becomes another program, or goes to another folder. */
@@ -57,7 +65,7 @@ export function processes(proc = "/proc", now: () => number = () => performance.
       const began = now()
       await look(sought).catch(() => undefined)
       if (sought.size > 0) spend(now() - began)
-      for (const answers of sought.values()) for (const answer of answers) answer(undefined)
+      for (const seekers of sought.values()) for (const { answer } of seekers) answer(undefined)
     }
     isLooking = false
   }
@@ -65,18 +73,18 @@ export function processes(proc = "/proc", now: () => number = () => performance.
   /** The last callers first, then the youngest: who asks has mostly just been started, and may be gone in a moment. */
   async function look(sought: Sought): Promise<void> {
     for (const { found } of recent) await lookAt(found.pid, sought)
-    if (sought.size > 0) for (const pid of processIds(await readdir(proc))) await lookAt(pid, sought)
+    if (isAnybodyThere(sought)) for (const pid of processIds(await readdir(proc))) await lookAt(pid, sought)
   }
 
   async function lookAt(pid: number, sought: Sought): Promise<void> {
-    if (sought.size === 0) return
+    if (!isAnybodyThere(sought)) return
     // A process of another user's, or one that has just ended.
     const names = await readdir(`${proc}/${pid}/fd`).catch(() => {
       recent = recent.filter(({ found }) => found.pid !== pid)
       return []
     })
     const fds = newestFirst(names)
-    for (let from = 0; from < fds.length && sought.size > 0; from += slice) {
+    for (let from = 0; from < fds.length && isAnybodyThere(sought); from += slice) {
       if (from > 0) await new Promise(setImmediate)
       seek(pid, fds.slice(from, from + slice), sought)
     }
@@ -88,7 +96,7 @@ export function processes(proc = "/proc", now: () => number = () => performance.
    */
   function glance(link: string): FoundProcess | undefined {
     let found: FoundProcess | undefined
-    const sought: Sought = new Map([[link, [(each) => (found = each)]]])
+    const sought: Sought = new Map([[link, [{ connection: undefined, answer: (each) => (found = each) }]]])
     const began = now()
     const [youngest = 0, ...others] = processIds(namesIn(proc))
     const next = others.filter((pid) => pid < glancedAt)
@@ -98,7 +106,7 @@ export function processes(proc = "/proc", now: () => number = () => performance.
       const fds = newestFirst(namesIn(`${proc}/${pid}/fd`)).slice(0, slice)
       seek(pid, fds, sought)
       if (found !== undefined) return found
-      links += fds.length
+      links += fds.length + folderLinks
       if (links <= slice) continue
       glancedAt = pid
       break
@@ -115,11 +123,11 @@ export function processes(proc = "/proc", now: () => number = () => performance.
     for (const fd of fds) {
       if (sought.size === 0) return
       const link = linkOf(`${proc}/${pid}/fd/${fd}`)
-      const answers = link === undefined ? undefined : sought.get(link)
-      if (link === undefined || answers === undefined) continue
+      const seekers = link === undefined ? undefined : sought.get(link)
+      if (link === undefined || seekers === undefined) continue
       sought.delete(link)
       const found = remembered(pid, fd)
-      for (const answer of answers) answer(found)
+      for (const { answer } of seekers) answer(found)
     }
   }
 
@@ -152,7 +160,7 @@ export function processes(proc = "/proc", now: () => number = () => performance.
     return fd === undefined ? undefined : remembered(pid, fd)
   }
 
-  return (inode) => {
+  return (inode, connection) => {
     const link = `socket:[${inode}]`
     const guess = guessed(link)
     const at = now()
@@ -161,10 +169,16 @@ export function processes(proc = "/proc", now: () => number = () => performance.
     const seen = isSomebodyGone && !isLooking ? glance(link) : undefined
     if (seen !== undefined) return seen
     return new Promise((answer) => {
-      waiting.set(link, [...(waiting.get(link) ?? []), answer])
+      waiting.set(link, [...(waiting.get(link) ?? []), { connection, answer }])
       void lookForAll()
     })
   }
+}
+
+/** Who has closed its connection holds its socket no more. */
+function isAnybodyThere(sought: Sought): boolean {
+  for (const seekers of sought.values()) if (seekers.some(({ connection }) => connection?.hasLeft !== true)) return true
+  return false
 }
 
 function processIds(names: readonly string[]): readonly number[] {

@@ -180,6 +180,8 @@ export interface Connection {
   readonly remotePort?: number | undefined
   readonly localAddress?: string | undefined
   readonly localPort?: number | undefined
+  /** Whether the other end has closed it. */
+  readonly hasLeft?: boolean | undefined
 }
 
 /** The process at the other end, as far as the machine tells. */

@@ -2,8 +2,12 @@
 import type { Server, Socket } from "node:net"
 import type { Connection } from "../core/ports.ts"
 
+export interface Ends extends Connection {
+  hasLeft: boolean
+}
+
 /** Takes our own end from the server: to ask each socket anew is a system call. */
-export function endsOf(server: Server): (socket: Socket) => Connection {
+export function endsOf(server: Server): (socket: Socket) => Ends {
   let own: { readonly address?: string; readonly port?: number } = {}
   server.on("listening", () => {
     const address = server.address()
@@ -14,5 +18,6 @@ export function endsOf(server: Server): (socket: Socket) => Connection {
     remotePort,
     localAddress: own.address,
     localPort: own.port,
+    hasLeft: false,
   })
 }

@@ -71,9 +71,14 @@ export function loopbackServer({ word, onRefused, handle, plain, onOpen }: Loopb
       socket.destroy()
       return
     }
-    const from = ends?.(socket) ?? socket
+    const apart = ends?.(socket)
+    const from = apart ?? socket
     open.set(socket, from)
-    socket.on("close", () => open.delete(socket))
+    socket.on("close", (hadError: boolean) => {
+      open.delete(socket)
+      // Where it was us who closed first, the other end may still hold its socket.
+      if (apart !== undefined) apart.hasLeft = hadError || socket.readableEnded
+    })
     if (begin === undefined) parse(socket)
     else begin(socket, from)
     onOpen?.(socket, from, open.size)

@@ -1,10 +1,11 @@
 import { spawn } from "node:child_process"
+import { once } from "node:events"
 import { readFileSync, readdirSync, rmSync, statSync, writeFileSync, truncateSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { describe, expect, it, onTestFinished, vi } from "vitest"
 import type { AuditLine } from "../../daemon/audit-trail.ts"
-import { fetchCredentials, install, killed, signIn, type Installation } from "../support/daemon.ts"
+import { awsConfig, fetchCredentials, install, killed, signIn, type Installation } from "../support/daemon.ts"
 
 const folderOf = ({ env }: Installation): string => join(env["CREDD_HOME"] ?? "", "audit")
 
@@ -56,6 +57,37 @@ describe("the audit trail", () => {
       { event: "lock", outcome: "ok" },
     ])
     expect((await box.run(["audit", "--lease", "shell"])).stdout.split("\n").filter(Boolean)).toHaveLength(3)
+  })
+
+  it.each([
+    ["under a service manager", true],
+    ["by hand", false],
+  ])("says whose they were where a program hangs up on each answer at once: %s", async (_, hasInetDiag) => {
+    const box = await install({}, awsConfig, {}, { hasInetDiag })
+    await box.start()
+    await signIn(box)
+    const program = `import { connect } from "node:net"
+      const { port, path, token } = JSON.parse(process.argv[1])
+      for (let times = 0; times < 300; times += 1) await new Promise((resolve) => {
+        const socket = connect(port, "127.0.0.1", () => socket.write(
+          "GET " + path + " HTTP/1.1\\r\\nHost: 127.0.0.1:" + port + "\\r\\nAuthorization: " + token + "\\r\\n\\r\\n"))
+        socket.once("data", () => { socket.resetAndDestroy(); resolve() })
+      })`
+    const home = box.env["CREDD_HOME"] ?? ""
+    const { port } = new URL(
+      (JSON.parse(readFileSync(join(home, "endpoint.json"), "utf8")) as { endpoint: string }).endpoint,
+    )
+    const token = readFileSync(join(home, "tokens", "shell"), "utf8")
+    const asked = JSON.stringify({ port: Number(port), path: "/credentials/dev", token })
+    const child = spawn(process.execPath, ["--input-type=module", "-e", program, asked], { stdio: "inherit" })
+    await once(child, "exit")
+
+    const served = (await linesOf(box)).filter(({ event }) => event === "served")
+    expect(served).toHaveLength(300)
+    const named = served.map(({ peer }) => (peer as { pid?: number } | undefined)?.pid)
+    expect(named.filter((pid) => pid !== undefined && pid !== child.pid)).toEqual([])
+    // The first is gone by the time that anybody looks; more are on a machine that is busy.
+    expect(named.filter((pid) => pid === child.pid).length).toBeGreaterThan(200)
   })
 
   it("never holds a secret, and is its user's alone", async () => {

@@ -39,7 +39,7 @@ export type AtEnd = (end: () => void | Promise<void>) => void
 
 export const accessKeyLines = "AKIAEXAMPLEALICE0001\nEXAMPLEsecretOfAliceNotARealOne000000001\n"
 
-const awsConfig = `[profile acme]
+export const awsConfig = `[profile acme]
 region = eu-west-1
 mfa_serial = arn:aws:iam::123456789012:mfa/alice
 [profile dev]

@@ -110,6 +110,20 @@ describe(processes.name, () => {
     expect(await find("1")).toEqual(process(700))
   })
 
+  it("looks no further for those who have closed their connections", async () => {
+    const many = Array.from({ length: 200 }, (_, i) => [1_000 + i, { 5: `of ${i}` }] as const)
+    const { folder, hold, remove } = proc(Object.fromEntries(many))
+    onTestFinished(remove)
+    const find = processes(folder)
+    const connection = { hasLeft: false }
+    const gone = find("1", connection)
+    connection.hasLeft = true
+    // It would be found, last of all.
+    hold(1_000, 6, "1")
+
+    expect(await gone).toBeUndefined()
+  })
+
   it("looks on the spot, while the caller waits for its answer, where one was gone before anybody looked", async () => {
     const { folder, begin, letGo, remove } = proc({ 700: { 5: "1" } })
     onTestFinished(remove)
@@ -144,8 +158,8 @@ describe(processes.name, () => {
     }
     await inVain("before anybody was gone")
 
-    // 65 processes at a time, of 300 with one socket each.
-    for (let times = 0; times < 4; times += 1) await inVain(`glance ${times}`)
+    // 13 processes at a time, and the youngest, of 300 with one socket each.
+    for (let times = 0; times < 24; times += 1) await inVain(`glance ${times}`)
     expect(glance(1_000, "the last glance")).toEqual(process(1_000))
     begin(2_000, {})
 

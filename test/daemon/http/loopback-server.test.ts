@@ -39,7 +39,7 @@ const plain = "GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 const other = "HEAD / HTTP/1.1\r\nHost: x\r\n\r\n"
 
 describe(loopbackServer.name, () => {
-  it("knows a connection by the same ends, whoever reads its requests", async () => {
+  it("knows a connection by the same ends, whoever reads its requests, and that it is over", async () => {
     const { open, port, asked } = await setup()
     const socket = await open()
     const { localPort } = socket
@@ -57,7 +57,23 @@ describe(loopbackServer.name, () => {
       remotePort: localPort,
       localAddress: "127.0.0.1",
       localPort: port,
+      hasLeft: false,
     })
+
+    socket.destroy()
+    await expect.poll(() => first?.hasLeft).toBe(true)
+  })
+
+  it("does not take a connection that it has closed itself for one whose other end has left", async () => {
+    const { server, open, asked } = await setup()
+    const socket = await open()
+    socket.write(plain)
+    await once(socket, "data")
+
+    server.closeIdleConnections()
+    await once(socket, "close")
+
+    expect(asked[0]?.from.hasLeft).toBe(false)
   })
 
   it("closes all its connections: silent ones, kept ones, and those that node reads", async () => {
