@@ -84,7 +84,7 @@ describe("the audit trail", () => {
 
     const served = (await linesOf(box)).filter(({ event }) => event === "served")
     expect(served).toHaveLength(300)
-    const named = served.map(({ peer }) => (peer as { pid?: number } | undefined)?.pid)
+    const named = served.map(({ peer }) => peer?.pid)
     expect(named.filter((pid) => pid !== undefined && pid !== child.pid)).toEqual([])
     // The first is gone by the time that anybody looks; more are on a machine that is busy.
     expect(named.filter((pid) => pid === child.pid).length).toBeGreaterThan(200)
