@@ -199,6 +199,18 @@ describe(processes.name, () => {
     expect(find("2")).toBe(find("2"))
   })
 
+  it("knows a caller at once at each of its last two descriptors", async () => {
+    const { folder, hold, remove } = proc({ 700: { 5: "1" } })
+    onTestFinished(remove)
+    const find = processes(folder)
+    expect(await find("1")).toEqual(process(700))
+    hold(700, 6, "2")
+
+    // The first is a guess in vain, and the second is passed over for it.
+    for (let times = 0; times < 2; times += 1) expect(await find("2")).toEqual(process(700))
+    for (const inode of ["2", "1", "2", "2", "1"]) expect(find(inode)).toEqual(process(700))
+  })
+
   it("keeps a daemon from ending before those who wait are looked for", () => {
     const { folder, remove } = proc({ 700: {} })
     onTestFinished(remove)
