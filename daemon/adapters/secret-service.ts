@@ -15,15 +15,21 @@ export interface SecretServiceOptions {
   /** The name that a keychain program shows for each item. */
   readonly service: string
   readonly helper: () => Helper
+  readonly patienceMs?: number
 }
 
 /** A service that the bus must start first takes longer, and then so may the helper. */
-const patienceMs = 100
+const usualPatienceMs = 100
 
 const name = "org.freedesktop.secrets"
 const service = { path: "/org/freedesktop/secrets", interface: "org.freedesktop.Secret.Service" }
 
-export function secretService({ path, service: ours, helper }: SecretServiceOptions): Helper {
+export function secretService({
+  path,
+  service: ours,
+  helper,
+  patienceMs = usualPatienceMs,
+}: SecretServiceOptions): Helper {
   const bus = sessionBus(path)
   const session = openSession(bus)
   // Who asks hears of it.

@@ -8,7 +8,7 @@ import { fc, test } from "@fast-check/vitest"
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from "vitest"
 import type { Helper } from "../../../daemon/adapters/keychain-process.ts"
 import { secretService } from "../../../daemon/adapters/secret-service.ts"
-import { busPath } from "../../../daemon/adapters/session-bus.ts"
+import { busPath, sessionBus, type Writer } from "../../../daemon/adapters/session-bus.ts"
 import { startKeyring, type Keyring } from "../../support/keyring.ts"
 
 const service = "credd-test"
@@ -19,10 +19,13 @@ function readOf(...names: string[]): string {
   return JSON.stringify({ op: "read", names })
 }
 
-function asked(path: string) {
+/** A busy machine may take longer than a start waits. */
+const patient = 10_000
+
+function asked(path: string, patienceMs = 100) {
   const ask = vi.fn<(question: string) => Promise<string>>().mockResolvedValue(helpersAnswer)
   const helper = vi.fn<() => Helper>(() => ({ isWaiting: () => true, ask, dismiss: () => undefined }))
-  const first = secretService({ path, service, helper })
+  const first = secretService({ path, service, helper, patienceMs })
   onTestFinished(() => first.dismiss())
   return { first, helper, ask }
 }
@@ -31,6 +34,62 @@ function asked(path: string) {
 function store(keyring: Keyring, username: string, value: string, ...more: string[]): void {
   const attributes = ["service", service, "username", username, ...more]
   execFileSync("secret-tool", ["store", "--label", username, ...attributes], { env: keyring.env, input: value })
+}
+
+/** Makes a second keyring, without a window that asks for its password, with an item in it, and locks it. */
+async function storeLocked(keyring: Keyring, username: string): Promise<void> {
+  const bus = sessionBus(pathOf(keyring))
+  onTestFinished(() => bus.close())
+  const [path, secrets] = ["/org/freedesktop/secrets", "org.freedesktop.Secret"]
+  const opened = await bus.call("org.freedesktop.secrets", {
+    path,
+    interface: `${secrets}.Service`,
+    member: "OpenSession",
+    signature: "sv",
+    write: (body) => void body.string("plain").signature("s").string(""),
+    answers: "vo",
+  })
+  opened.signature()
+  opened.string()
+  const session = opened.string()
+  const secret = (body: Writer, value: string): Writer =>
+    body.align(8).string(session).byteArray(Buffer.alloc(0)).byteArray(Buffer.from(value)).string("text/plain")
+  const made = await bus.call("org.gnome.keyring", {
+    path,
+    interface: "org.gnome.keyring.InternalUnsupportedGuiltRiddenInterface",
+    member: "CreateWithMasterPassword",
+    signature: "a{sv}(oayays)",
+    write(body) {
+      body.array(8, () => void body.align(8).string(`${secrets}.Collection.Label`).signature("s").string("second"))
+      secret(body, "EXAMPLE-password")
+    },
+    answers: "o",
+  })
+  const collection = made.string()
+  await bus.call("org.freedesktop.secrets", {
+    path: collection,
+    interface: `${secrets}.Collection`,
+    member: "CreateItem",
+    signature: "a{sv}(oayays)b",
+    write(body) {
+      body.array(8, () => {
+        body.align(8).string(`${secrets}.Item.Attributes`).signature("a{ss}")
+        body.array(8, () => {
+          for (const [key, value] of Object.entries({ service, username })) body.align(8).string(key).string(value)
+        })
+      })
+      secret(body, "EXAMPLE").uint32(0)
+    },
+    answers: "oo",
+  })
+  await bus.call("org.freedesktop.secrets", {
+    path,
+    interface: `${secrets}.Service`,
+    member: "Lock",
+    signature: "ao",
+    write: (body) => void body.array(4, () => void body.string(collection)),
+    answers: "aoo",
+  })
 }
 
 function pathOf(keyring: Keyring): string {
@@ -69,7 +128,7 @@ describe("the Secret Service of a real gnome-keyring", () => {
       "access-key/acme": "EXAMPLE-key",
     }
     for (const [name, value] of Object.entries(values)) store(keyring, name, value)
-    const { first, helper } = asked(pathOf(keyring))
+    const { first, helper } = asked(pathOf(keyring), patient)
 
     const answer = await first.ask(readOf("session/b c", "session/acme"))
 
@@ -94,7 +153,7 @@ describe("the Secret Service of a real gnome-keyring", () => {
       bus.pipe(socket)
     })
 
-    const answer = await asked(path).first.ask(readOf("session/watched"))
+    const answer = await asked(path, patient).first.ask(readOf("session/watched"))
 
     expect(answer).toContain("EXAMPLE-canary-secret")
     expect(passed).toContain("/org/freedesktop/secrets/session/")
@@ -111,11 +170,23 @@ describe("the Secret Service of a real gnome-keyring", () => {
     store(keyring, "session/twice-less", "EXAMPLE")
     store(keyring, "session/twice", "EXAMPLE-1", "more", "1")
     store(keyring, "session/twice", "EXAMPLE-2", "more", "2")
-    const { first, ask } = asked(pathOf(keyring))
+    const { first, ask } = asked(pathOf(keyring), patient)
 
     expect(await first.ask(readOf(...names))).toBe(helpersAnswer)
 
     expect(ask).toHaveBeenCalledExactlyOnceWith(readOf(...names))
+  })
+
+  it("leaves an item to the helper that a second keyring has as well, and locked", async () => {
+    const two = await startKeyring()
+    onTestFinished(two.close)
+    store(two, "session/acme", "EXAMPLE")
+    await storeLocked(two, "session/acme")
+    const { first, ask } = asked(pathOf(two), patient)
+
+    expect(await first.ask(readOf("session/acme"))).toBe(helpersAnswer)
+
+    expect(ask).toHaveBeenCalledOnce()
   })
 
   it.each([
@@ -123,7 +194,7 @@ describe("the Secret Service of a real gnome-keyring", () => {
     '{"op":"write","name":"session/a","value":"EXAMPLE"}',
     '{"op":"remove","names":["session/a"]}',
   ])("leaves %s to the helper", async (question) => {
-    const { first, ask } = asked(pathOf(keyring))
+    const { first, ask } = asked(pathOf(keyring), patient)
 
     expect(await first.ask(question)).toBe(helpersAnswer)
 
@@ -140,7 +211,7 @@ describe("the Secret Service of a real gnome-keyring", () => {
       bus.on("data", (bytes: Buffer) => passed.push(`< ${bytes.toString("latin1")}`)).pipe(socket)
     })
 
-    await asked(path).first.ask(readOf("session/order"))
+    await asked(path, patient).first.ask(readOf("session/order"))
 
     const place = (text: string): number => passed.findIndex((each) => each.includes(text))
     const answered = passed.findIndex((each) => each.startsWith("<") && each.includes("/org/freedesktop/secrets/"))
@@ -151,7 +222,7 @@ describe("the Secret Service of a real gnome-keyring", () => {
 
   it("leaves a question under way alone when it is sent home", async () => {
     store(keyring, "session/asked", "EXAMPLE")
-    const { first, helper } = asked(pathOf(keyring))
+    const { first, helper } = asked(pathOf(keyring), patient)
 
     const answer = first.ask(readOf("session/asked"))
     first.dismiss()
@@ -161,7 +232,7 @@ describe("the Secret Service of a real gnome-keyring", () => {
   })
 
   it("starts no helper where nobody asks", () => {
-    const { first, helper } = asked(pathOf(keyring))
+    const { first, helper } = asked(pathOf(keyring), patient)
 
     first.dismiss()
 
