@@ -13,7 +13,7 @@ const longestMs = 3_600_000
 /** STS reckons in whole seconds. */
 const slackMs = 2_000
 /** None is waited for so long: by the clock it took longer because the machine slept, or because AWS told the time. */
-const longestCallMs = 15_000
+export const longestCallMs = 15_000
 
 export interface NarrowingOptions {
   readonly clock: Clock

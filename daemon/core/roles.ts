@@ -16,7 +16,7 @@ import {
   sessionRejected,
 } from "./errors.ts"
 import type { Outside } from "./outside.ts"
-import { narrowing } from "./narrowing.ts"
+import { longestCallMs, narrowing } from "./narrowing.ts"
 import type { Clock, Log, RoleRequest, Sts, StsTarget } from "./ports.ts"
 import type { OutsideProfile, RoleProfile, ServableProfile, SessionProfile } from "./profiles.ts"
 import { refreshing, type Refreshing } from "./refreshing.ts"
@@ -115,7 +115,7 @@ export function createRoles({ clock, sts, sessions, outside, log, random }: Role
       sts,
       onNotShortened: (error) => log.warn("lease_outlived", { profile: profile.name, ...reason(error) }),
     })
-    return async () => {
+    return againAfterSleep(async () => {
       try {
         return await narrowed()
       } catch (error) {
@@ -123,6 +123,19 @@ export function createRoles({ clock, sts, sessions, outside, log, random }: Role
         if (profile.kind === "role") throw accessDenied(`role ${profile.request.roleArn} for a lease`, error)
         const session = sessions.credentials(profile.sourceProfile)
         throw await whySessionRefused(profile, profile, session, `profile "${profile.name}" for a lease`, error)
+      }
+    })
+  }
+
+  /** Where the machine slept between two calls, AWS may have refused no more than what ended meanwhile. */
+  function againAfterSleep<T>(ask: Provider<T>): Provider<T> {
+    return async () => {
+      const askedAt = clock.now()
+      try {
+        return await ask()
+      } catch (error) {
+        if (isPassing(error) || clock.now() - askedAt <= longestCallMs) throw error
+        return await ask()
       }
     }
   }

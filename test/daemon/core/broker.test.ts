@@ -1,6 +1,7 @@
 import { describe, expect, it, vi } from "vitest"
 import { memoryStore } from "../../../daemon/adapters/memory-store.ts"
 import { secretStore } from "../../../daemon/adapters/secret-store.ts"
+import { accessOf } from "../../../daemon/core/access.ts"
 import { createBroker, type Broker } from "../../../daemon/core/broker.ts"
 import {
   accessDenied,
@@ -522,6 +523,75 @@ describe("logout", () => {
     await broker.settle()
 
     expect(await store.readSessions()).toEqual([])
+  })
+})
+
+describe("a machine that sleeps between two calls to AWS", () => {
+  const refused = accessKeyRejected("the session", undefined)
+  const readOnly = accessOf({
+    id: "1",
+    name: "agent",
+    profiles: ["*"],
+    scope: { kind: "read-only" },
+    createdAt: 0,
+    tokenHash: "",
+  })
+
+  it("asks anew for a role above one that ended meanwhile", async () => {
+    const { broker, clock, sts } = await signedIn()
+    await broker.credentialsFor("dev")
+    sts.assumeRole.mockImplementationOnce(async () => {
+      clock.jump(2 * hours)
+      throw refused
+    })
+
+    const { expiration } = await broker.credentialsFor("audit")
+
+    expect(expiration).toBe(clock.now() + 1 * hours)
+    expect(sts.assumeRole.mock.calls.map(([, { roleArn }]) => roleArn.replace(/.*\//, ""))).toEqual([
+      "developer",
+      "auditor",
+      "developer",
+      "auditor",
+    ])
+  })
+
+  it("asks anew for what a lease may have of a role that ended meanwhile", async () => {
+    const { broker, clock, sts } = await signedIn()
+    sts.getScopedCredentials.mockImplementationOnce(async () => {
+      clock.jump(2 * hours)
+      throw refused
+    })
+
+    const { expiration } = await broker.credentialsFor("dev", readOnly)
+
+    expect(expiration).toBe(clock.now() + 1 * hours)
+  })
+
+  it("says that the session is over when that has ended", async () => {
+    const { broker, clock, sts } = await signedIn()
+    sts.assumeRole.mockImplementationOnce(async () => {
+      clock.jump(13 * hours)
+      throw refused
+    })
+
+    await expect(broker.credentialsFor("dev")).rejects.toMatchObject({ code: "SessionExpired" })
+
+    expect(sts.assumeRole).toHaveBeenCalledTimes(1)
+  })
+
+  it("believes a refusal that it was awake for, and does not wait twice for AWS that cannot be reached", async () => {
+    const { broker, clock, sts } = await signedIn()
+    sts.getScopedCredentials.mockRejectedValueOnce(refused)
+    await expect(broker.credentialsFor("dev", readOnly)).rejects.toMatchObject({ code: "AccessDenied" })
+    sts.assumeRole.mockImplementationOnce(async () => {
+      clock.jump(1 * minutes)
+      throw serviceUnavailable("STS", "eu-west-1", "the connection was reset")
+    })
+
+    await expect(broker.credentialsFor("audit")).rejects.toMatchObject({ code: "Unavailable" })
+
+    expect(sts.getScopedCredentials).toHaveBeenCalledTimes(1)
   })
 })
 
