@@ -5,6 +5,7 @@ import { join } from "node:path"
 import { fc, test } from "@fast-check/vitest"
 import { describe, expect, it, onTestFinished } from "vitest"
 import { processes } from "../../../daemon/adapters/processes.ts"
+import { minutes } from "../../fakes/clock.ts"
 
 /** A /proc of so many processes, each with the sockets that it holds: by process id, inodes by descriptor. */
 function proc(held: Readonly<Record<number, Readonly<Record<number, string>>>>) {
@@ -72,7 +73,7 @@ describe(processes.name, () => {
   })
 
   it("does not take the process that asked last for one that came to its number, its place or its descriptor", async () => {
-    const { folder, begin, hold, letGo, end, remove } = proc({ 700: { 5: "1" }, 800: {} })
+    const { folder, begin, become, hold, letGo, end, remove } = proc({ 700: { 5: "1" }, 800: {} })
     onTestFinished(remove)
     const find = processes(folder)
     expect(await find("1")).toEqual(process(700))
@@ -82,6 +83,8 @@ describe(processes.name, () => {
     hold(700, 5, "3")
     expect(await find("2")).toEqual(process(800))
     expect(await find("3")).toEqual(process(700))
+    become(700, { executable: "/bin/other", directory: "/home/of-700" })
+    expect(await find("3")).toEqual({ ...process(700), executable: "/bin/other" })
     end(700)
     begin(900, { 5: "4" })
 
@@ -89,25 +92,61 @@ describe(processes.name, () => {
     expect(await find("3")).toBeUndefined()
   })
 
-  it("keeps no crowd waiting: once it has looked in vain for a hundredth of its time, it passes all over", async () => {
+  it("rests once looks in vain have taken a hundredth of its time, and looks for those who are there then", async () => {
     const { folder, hold, remove } = proc({ 700: {} })
     onTestFinished(remove)
     const { now, pass } = clock()
-    const find = processes(folder, now)
+    const rests: { readonly ms: number; readonly end: () => void }[] = []
+    const rest = async (ms: number) => await new Promise<void>((end) => rests.push({ ms, end }))
+    const find = processes(folder, { now, rest })
     for (let looks = 0; looks < 6; looks += 1) {
       const gone = find(`gone ${looks}`)
       pass(10)
       expect(await gone).toBeUndefined()
     }
+    expect(rests).toEqual([])
 
+    const [stays, leaves] = [{ hasLeft: false }, { hasLeft: false }]
+    const waiting = [find("1", stays), find("2", leaves)]
+    // Nobody else is kept waiting in a crowd.
+    const crowd = Array.from({ length: 1_000 }, (_, i) => find(String(9_000 + i), { hasLeft: true }))
+    expect(crowd.filter((each) => each instanceof Promise)).toHaveLength(62)
+    expect(rests.map(({ ms }) => ms > 0 && ms <= 250)).toEqual([true])
     hold(700, 5, "1")
-    const crowd = Array.from({ length: 1_000 }, (_, i) => find(String(9_000 + i)))
-    expect(crowd.every((each) => each === undefined)).toBe(true)
-    pass(900)
-    expect(find("1")).toBeUndefined()
-    pass(100)
+    hold(700, 6, "2")
+    leaves.hasLeft = true
+    pass(250)
+    rests[0]?.end()
+
+    expect(await Promise.all(waiting.map(async (each) => await each))).toEqual([process(700), undefined])
+    expect(await Promise.all(crowd.map(async (each) => await each))).toEqual(crowd.map(() => undefined))
+  })
+
+  it("rests no longer because the machine stood still", async () => {
+    const { folder, hold, remove } = proc({ 700: {} })
+    onTestFinished(remove)
+    const { now, pass } = clock()
+    const rests: number[] = []
+    const find = processes(folder, { now, rest: async (ms) => void rests.push(pass(ms)) })
+    const gone = find("gone")
+    pass(60_000)
+    expect(await gone).toBeUndefined()
+    const at = now()
+    hold(700, 5, "1")
 
     expect(await find("1")).toEqual(process(700))
+    expect(now() - at).toBe(250)
+  })
+
+  it("looks for a quarter of a second at most", async () => {
+    const { folder, remove } = proc({ 700: { 5: "1" } })
+    onTestFinished(remove)
+    const { now, pass } = clock()
+    const find = processes(folder, { now, rest: async (ms) => void pass(ms) })
+    const found = find("1")
+    pass(251)
+
+    expect(await found).toBeUndefined()
   })
 
   it("looks no further for those who have closed their connections", async () => {
@@ -137,12 +176,39 @@ describe(processes.name, () => {
     expect(find("1")).toBe(find("1"))
   })
 
+  it.each([
+    [9, true],
+    [11, false],
+  ])("still looks on the spot %d minutes later: %s", async (after, isOnTheSpot) => {
+    const { folder, remove } = proc({ 700: { 5: "1" } })
+    onTestFinished(remove)
+    const { now, pass } = clock()
+    const find = processes(folder, { now })
+    await find("gone")
+    pass(after * minutes)
+
+    expect(find("1") instanceof Promise).toBe(!isOnTheSpot)
+  })
+
+  it("looks on the spot beside a youngest process that holds very much", async () => {
+    const { folder, begin, letGo, hold, remove } = proc({ 700: {}, 800: {} })
+    onTestFinished(remove)
+    const find = processes(folder)
+    await find("gone")
+    begin(900, Object.fromEntries(Array.from({ length: 300 }, (_, i) => [i, `of ${i}`])))
+    hold(700, 5, "1")
+    const found = find("1")
+    letGo(700, 5)
+
+    expect(found).toEqual(process(700))
+  })
+
   it("looks on the spot at the youngest, and each time at others of the old", async () => {
     const old = Array.from({ length: 300 }, (_, i) => [1_000 + i, { 5: `of ${i}` }] as const)
     const { folder, begin, hold, letGo, remove } = proc(Object.fromEntries(old))
     onTestFinished(remove)
     const { now, pass } = clock()
-    const find = processes(folder, now)
+    const find = processes(folder, { now })
     /** Of a caller that is gone before anybody else can look. */
     const glance = (pid: number, inode: string) => {
       hold(pid, 6, inode)
@@ -158,23 +224,25 @@ describe(processes.name, () => {
     }
     await inVain("before anybody was gone")
 
-    // 13 processes at a time, and the youngest, of 300 with one socket each.
-    for (let times = 0; times < 24; times += 1) await inVain(`glance ${times}`)
+    // The youngest each time, and 13 of 299 others with one socket each.
+    for (let times = 0; times < 22; times += 1) await inVain(`glance ${times}`)
     expect(glance(1_000, "the last glance")).toEqual(process(1_000))
     begin(2_000, {})
 
     expect(glance(2_000, "in the youngest")).toEqual(process(2_000))
   })
 
-  it("tells what a process has become, and where it has gone, a tenth of a second later at most", async () => {
+  it("tells at once what a process has become, and where it has gone a tenth of a second later", async () => {
     const { folder, become, remove } = proc({ 700: { 5: "1" } })
     onTestFinished(remove)
     const { now, pass } = clock()
-    const find = processes(folder, now)
+    const find = processes(folder, { now })
     const before = await find("1")
-    become(700, { executable: "/bin/other", directory: "/srv" })
+    become(700, { executable: "/bin/program-700", directory: "/srv" })
     pass(99)
     expect(find("1")).toBe(before)
+    become(700, { executable: "/bin/other", directory: "/srv" })
+    expect(find("1")).toEqual({ pid: 700, executable: "/bin/other", directory: "/home/of-700" })
     pass(1)
 
     expect(find("1")).toEqual({ pid: 700, executable: "/bin/other", directory: "/srv" })
