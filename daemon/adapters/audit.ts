@@ -1,5 +1,5 @@
 /**
- * The Audit on disk. The caller's part is to put an entry in a queue; peers, hashes and the disk come behind, in batches.
+ * The Audit on disk. The caller's part is to put an entry in a queue, and a glance at who asks; hashes and the disk come behind, in batches.
  * When the disk does not take lines, they wait; when too many wait, they are counted and not kept, and a line says so.
  */
 import { auditFolder, type AuditHead } from "../audit-trail.ts"

@@ -68,6 +68,8 @@ export interface Refreshing {
   get(patienceMs?: number, leastMs?: number): Promise<Credentials>
   /** Asks AWS now, or joins the call that is under way. */
   renew(): Promise<Credentials>
+  /** Asks AWS for what has changed below: a call that is under way began with what was there before, and is waited for. */
+  renewAnew(): Promise<Credentials>
   /** Renews in the background when it is time and nothing forbids it. */
   renewIfDue(this: void): void
   /** How long until it may and should be renewed; Infinity where nothing is held. */
@@ -149,6 +151,11 @@ export function refreshing(fetch: Provider<Credentials>, options: RefreshingOpti
     return pending
   }
 
+  async function renewAnew(): Promise<Credentials> {
+    await pending?.catch(() => undefined)
+    return await renew()
+  }
+
   function mayAsk(): boolean {
     if (failure === undefined) return true
     const waitMs = failure.until - clock.now()
@@ -222,6 +229,7 @@ export function refreshing(fetch: Provider<Credentials>, options: RefreshingOpti
     atHand,
     get,
     renew,
+    renewAnew,
     renewIfDue() {
       if (held !== undefined && leftMs() <= aheadMs(held) && !isLatest(held.credentials)) renewBehind()
     },

@@ -269,7 +269,8 @@ export function createRoles({ clock, sts, sessions, outside, log, random }: Role
     sessionChanged(sourceProfile) {
       for (const { profile, refreshing: each } of inUse.values()) {
         // Its failure is remembered and reported inside; what is held is served as long as it lasts.
-        if (profile.kind === "session" && profile.sourceProfile === sourceProfile) each.renew().catch(() => undefined)
+        if (profile.kind === "session" && profile.sourceProfile === sourceProfile)
+          each.renewAnew().catch(() => undefined)
       }
     },
     renewDue(isProfile) {

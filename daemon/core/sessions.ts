@@ -71,14 +71,15 @@ export function createSessions({ store, clock, log, locked }: SessionsOptions): 
 
   async function settleOne(sourceProfile: string): Promise<void> {
     const due = unsettled.get(sourceProfile)
+    if (due === undefined) return
     const session = held.get(sourceProfile)
-    if (due?.what === "keep" && session !== undefined) await store.writeSession(session)
+    if (due.what === "keep" && session !== undefined) await store.writeSession(session)
     else await store.removeSessions([sourceProfile])
     settled(sourceProfile, due)
   }
 
   /** A login or logout may have come in between: that one's own call settles it. */
-  function settled(sourceProfile: string, due: Due | undefined): void {
+  function settled(sourceProfile: string, due: Due): void {
     if (unsettled.get(sourceProfile) === due) unsettled.delete(sourceProfile)
   }
 

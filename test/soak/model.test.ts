@@ -112,8 +112,8 @@ describe("credentials", () => {
 
   it("of a role, and what a scope or an end left of a session, outlive the next login; the old session itself does not", () => {
     const { model, served, give } = setup()
-    const scoped: Token = { id: "scoped", profiles: ["alice"], may: ["read"], isNarrower: true }
-    const brief: Token = { id: "brief", profiles: ["alice"], may: all, isNarrower: true, expiration: 6 * hours }
+    const scoped: Token = { id: "scoped", profiles: ["alice"], may: ["read"], name: "scoped" }
+    const brief: Token = { id: "brief", profiles: ["alice"], may: all, name: "brief", expiration: 6 * hours }
     give("ASIASCOPED", { principalArn: "user/alice", may: ["read"] })
     give("ASIABRIEF", { principalArn: "user/alice" })
     for (const token of [scoped, brief]) model.mint(token, 200).done(210, { isKept: true, awsAt: 210 })
@@ -127,6 +127,25 @@ describe("credentials", () => {
     model.logout(["alice"], 500).done(510, { isKept: true, awsAt: 510 })
     expect(served(600, "ASIASCOPED", { profile: "alice", token: scoped })).toHaveLength(1)
     expect(served(600, "ASIABRIEF", { profile: "alice", token: brief })).toHaveLength(1)
+  })
+
+  it("that a lease had of the session are wrong some seconds after the next login, unless AWS could not be asked", () => {
+    const lease: Token = { id: "lease", profiles: ["alice"], may: all, name: "lease", expiration: 6 * hours }
+    function later(afterMs: number, trouble: (model: ReturnType<typeof setup>["model"]) => void = () => undefined) {
+      const { model, served, give } = setup()
+      give("ASIALEASE", { principalArn: "user/alice" })
+      model.mint(lease, 200).done(210, { isKept: true, awsAt: 210 })
+      trouble(model)
+      model.login("alice", 300, 300, 12 * hours).done(310, { isKept: true, awsAt: 310 })
+      expect(served(310 + afterMs)).toEqual([])
+      return served(310 + afterMs, "ASIALEASE", { profile: "alice", token: lease })
+    }
+
+    expect(later(4 * seconds)).toEqual([])
+    expect(later(6 * seconds)).toEqual(["credentials of a session that was logged out, or never started"])
+    expect(later(6 * seconds, ({ aws }) => aws.set(250, "ill"))).toEqual([])
+    expect(later(6 * seconds, ({ daemon }) => daemon.set(2_000, "down"))).toEqual([])
+    expect(later(6 * seconds, ({ clock }) => clock.set(2_000, "wrong"))).toEqual([])
   })
 
   it("of the role that a profile was are wrong once the daemon has read what it is", () => {

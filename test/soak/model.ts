@@ -17,6 +17,10 @@ const lastMs = 60 * seconds
 const backoffMs = 25 * seconds
 /** What SDKs wait for, less a margin. */
 const patienceMs = 900
+/** After a login, what a lease has of the session is made of the new one within this time, where AWS answers. */
+const remadeMs = 5 * seconds
+/** What is remembered for less than the model's memory. */
+const remadeForMs = 120 * seconds
 /** A daemon that lacked the processor for so long could not keep its own patience of 700 ms with AWS. */
 const starvedMs = 100
 
@@ -48,8 +52,6 @@ export interface Token {
   readonly name?: string
   readonly profiles: readonly string[]
   readonly may: readonly string[]
-  /** It has a scope or an end: its credentials are made of the profile's own, and served until others are made of the next. */
-  readonly isNarrower?: boolean
   /** By AWS's clock. */
   readonly expiration?: number
 }
@@ -92,6 +94,8 @@ interface Session {
   mfaTo: number
   /** The earliest that it can end. */
   readonly endsAt: number
+  /** When a login put another in its place. */
+  replacedAt?: number
 }
 
 /** The sessions that may be there; `none` is one of the ways it may be. */
@@ -100,7 +104,7 @@ type Possible = ReadonlySet<Session | "none">
 interface UserFacts {
   /** What may be in memory, and so served as the session itself. */
   readonly held: Timeline<Possible>
-  /** What role sessions and scoped ones may hang on: an older session's are served until their own end, or a logout. */
+  /** What role sessions and a lease's may hang on: an older session's may be served until their own end, or a logout. */
   readonly roots: Timeline<Possible>
   stored: Possible
 }
@@ -227,17 +231,29 @@ export function createModel({ users, config, issued, starvedMs: starved }: Model
     const [identity] = mine
     if (identity === undefined) return [...faults, `another profile's credentials (${what.principalArn})`]
     const { held, roots } = of(identity.user)
-    const isSessionItself = identity.kind === "session" && token.isNarrower !== true
-    const possible = union((isSessionItself ? held : roots).during(sentAt, answeredAt))
+    const isLease = token.name !== undefined
+    const possible = union((identity.kind === "session" && !isLease ? held : roots).during(sentAt, answeredAt))
     const isThere = [...possible].some(
       (session) =>
         session !== "none" &&
+        !(identity.kind === "session" && isLease && isRemade(session, sentAt, answeredAt)) &&
         what.root?.user === identity.user &&
         what.root.mfaAt >= session.mfaFrom &&
         what.root.mfaAt <= session.mfaTo,
     )
     if (!isThere) faults.push("credentials of a session that was logged out, or never started")
     return faults
+  }
+
+  /** Whether what a lease had of this session must have been made of the next one by now. */
+  function isRemade({ replacedAt }: Session, sentAt: number, answeredAt: number): boolean {
+    if (replacedAt === undefined || sentAt <= replacedAt + remadeMs || sentAt > replacedAt + remadeForMs) return false
+    return (
+      daemon.during(replacedAt, answeredAt).every((state) => state === "up") &&
+      aws.during(replacedAt - backoffMs, answeredAt).every((state) => state === "well") &&
+      isClockRight(replacedAt, answeredAt) &&
+      starved(replacedAt, replacedAt + remadeMs) <= starvedMs
+    )
   }
 
   function wrongRefusal(
@@ -360,6 +376,7 @@ export function createModel({ users, config, issued, starvedMs: starved }: Model
           session.mfaTo = awsDoneAt
           if (isKept) fact.stored = new Set([session])
           const isAlive = deaths === deathsBefore
+          for (const each of fact.roots.now()) if (each !== "none" && each !== session) each.replacedAt ??= doneAt
           fact.held.set(doneAt, isAlive ? new Set([session]) : fact.stored)
           fact.roots.set(doneAt, isAlive ? without(fact.roots.now(), "none") : fact.stored)
         },

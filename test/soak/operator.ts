@@ -110,7 +110,6 @@ export function createOperator({ machine, model, tokens, random, onViolation }: 
       name: lease.name,
       profiles: lease.profiles,
       may,
-      isNarrower: scope !== null || lease.expiration !== null,
       ...endOf(lease.expiration),
     }
     tokens.add({ token, text })

@@ -163,6 +163,26 @@ describe(refreshing.name, () => {
     expect(fetch).toHaveBeenCalledTimes(1)
   })
 
+  it("asks anew for what has changed below while it asks, and once where it does not", async () => {
+    const { clock, fetch, role } = setup()
+    const answers: ((credentials: Credentials) => void)[] = []
+    fetch.mockImplementation(() => new Promise((resolve) => answers.push(resolve)))
+    const [before, after] = [someCredentials(clock.now() + 1 * hours), someCredentials(clock.now() + 2 * hours)]
+
+    const [first, second] = [role.renew(), role.renewAnew()]
+    answers[0]?.(before)
+    expect(await first).toBe(before)
+    await vi.waitFor(() => expect(answers).toHaveLength(2))
+    answers[1]?.(after)
+
+    expect(await second).toBe(after)
+    expect(await role.get()).toBe(after)
+    const third = role.renewAnew()
+    await vi.waitFor(() => expect(answers).toHaveLength(3))
+    answers[2]?.(before)
+    expect(await third).toBe(before)
+  })
+
   it("does not take credentials that have ended for a renewal", async () => {
     const { clock, fetch, role } = setup()
     fetch.mockImplementation(async () => someCredentials(clock.now() - 1 * seconds))
