@@ -87,7 +87,7 @@ describe("the audit trail", () => {
     const named = served.map(({ peer }) => peer?.pid)
     expect(named.filter((pid) => pid !== undefined && pid !== child.pid)).toEqual([])
     // The first is gone by the time that anybody looks; more are on a machine that is busy.
-    expect(named.filter((pid) => pid === child.pid).length).toBeGreaterThan(200)
+    expect(named.filter((pid) => pid === child.pid).length).toBeGreaterThan(100)
   })
 
   it("never holds a secret, and is its user's alone", async () => {
