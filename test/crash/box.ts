@@ -138,7 +138,7 @@ export async function picture({ call, state }: Box, tokens: readonly string[]): 
   // Whatever else has changed, `credd env` must give a token that is good.
   expect(await accepts(readFileSync(join(state, "tokens", "shell"), "utf8"))).toBe(true)
   return {
-    files: filesIn(state).filter((name) => !isTrail(name)),
+    files: filesIn(state).filter((name) => !isTrail(name) && !isCompiled(name)),
     sessions: sessions.map((session) => [session.sourceProfile, session.state]),
     profiles: profiles.map((profile) => [profile.name, profile.kind, profile.state]),
     keys,
@@ -170,6 +170,11 @@ function filesIn(folder: string): readonly string[] {
     .filter((entry) => entry.isFile())
     .map((entry) => relative(folder, join(entry.parentPath, entry.name)))
     .toSorted()
+}
+
+/** What V8 has compiled is kept some time after it was read, and then or never: it is no part of any change. */
+function isCompiled(name: string): boolean {
+  return name.startsWith("compiled/")
 }
 
 /** The audit trail is written behind, in its own time; it has a temporary file of one name, and takes it up again. */
