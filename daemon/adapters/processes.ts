@@ -102,10 +102,7 @@ export function processes(
   /** The last callers first, then the youngest: who asks has mostly just been started, and may be gone in a moment. */
   async function look(sought: Sought, until: number): Promise<number> {
     let found = 0
-    for (const {
-      found: { pid },
-    } of recent)
-      found += await lookAt(pid, sought, until)
+    for (const caller of recent) found += await lookAt(caller.found.pid, sought, until)
     dropGone(sought)
     if (sought.size > 0) for (const pid of processIds(await readdir(proc))) found += await lookAt(pid, sought, until)
     return found
