@@ -190,6 +190,25 @@ describe(processes.name, () => {
     expect(find("1") instanceof Promise).toBe(!isOnTheSpot)
   })
 
+  it("stops looking on the spot when that takes too much of its time, though it finds whom it looks for", async () => {
+    const { folder, hold, letGo, remove } = proc({ 700: {} })
+    onTestFinished(remove)
+    let at = 0
+    const find = processes(folder, { now: () => (at += 1), rest: async () => undefined })
+    await find("gone")
+
+    const found = Array.from({ length: 100 }, (_, i) => {
+      hold(700, i, String(i))
+      const each = find(String(i))
+      letGo(700, i)
+      return each
+    })
+
+    expect(found[0]).toEqual(process(700))
+    expect(found.filter((each) => each instanceof Promise).length).toBeGreaterThan(10)
+    await Promise.all(found.map(async (each) => await each))
+  })
+
   it("looks on the spot beside a youngest process that holds very much", async () => {
     const { folder, begin, letGo, hold, remove } = proc({ 700: {}, 800: {} })
     onTestFinished(remove)
