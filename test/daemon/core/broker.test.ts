@@ -526,17 +526,33 @@ describe("logout", () => {
   })
 })
 
+const readOnly = accessOf({
+  id: "1",
+  name: "agent",
+  profiles: ["*"],
+  scope: { kind: "read-only" },
+  createdAt: 0,
+  tokenHash: "",
+})
+
+describe("the next login", () => {
+  it("remakes what a lease has of the session", async () => {
+    const { broker, clock, sts } = await signedIn()
+    await broker.credentialsFor("acme", readOnly)
+    clock.advance(10 * minutes)
+    const before = await broker.credentialsFor("acme", readOnly)
+
+    await broker.login("acme", code, 43_200)
+    await vi.waitFor(() => expect(sts.getScopedCredentials).toHaveBeenCalledTimes(2))
+
+    const [first, second] = sts.getScopedCredentials.mock.calls.map(([as]) => as.expiration)
+    expect((second ?? 0) - (first ?? 0)).toBe(10 * minutes)
+    await vi.waitFor(async () => expect(await broker.credentialsFor("acme", readOnly)).not.toBe(before))
+  })
+})
+
 describe("a machine that sleeps between two calls to AWS", () => {
   const refused = accessKeyRejected("the session", undefined)
-  const readOnly = accessOf({
-    id: "1",
-    name: "agent",
-    profiles: ["*"],
-    scope: { kind: "read-only" },
-    createdAt: 0,
-    tokenHash: "",
-  })
-
   it("asks anew for a role above one that ended meanwhile", async () => {
     const { broker, clock, sts } = await signedIn()
     await broker.credentialsFor("dev")
